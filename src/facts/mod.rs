@@ -1,0 +1,49 @@
+//! What the system says of itself, each fact with its place.
+//!
+//! One file a subject. A subject asks the tree for files and the readers in [`crate::parse`] for values, and
+//! decides nothing: policy is in the rules. What the input does not hold is [`Known::Unknown`], never assumed.
+//! Facts serialize to the JSON that `bootproof facts` prints and that rules read under the same names; large tables
+//! that only the simulation needs are skipped there.
+
+mod gather;
+pub mod system;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use crate::known::Known;
+pub use gather::{Found, Gather, Problem, ProblemKind};
+
+use crate::source::Tree;
+
+/// Everything that was read of one system.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct Facts {
+    /// The distribution and machine.
+    pub system: system::System,
+    /// Files that are there but could not be read or understood.
+    pub problems: Vec<Problem>,
+}
+
+impl Facts {
+    /// Reads all subjects of `tree`, independent ones in parallel.
+    #[must_use]
+    pub fn gather(tree: &Tree, limits: &Limits) -> Self {
+        let gather = Gather::new(tree, limits);
+        Self { system: system::gather(&gather), problems: gather.into_problems() }
+    }
+}
+
+/// Bounds on what is read, so that hostile input cannot exhaust memory or time.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes that one initrd may unpack to; raised by `--max-initrd-size`.
+    pub initrd_unpacked: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // The largest real initrds (all firmware, nvidia modules) unpack to about 1 GiB.
+        Self { initrd_unpacked: 4 << 30 }
+    }
+}

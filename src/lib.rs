@@ -1,0 +1,36 @@
+//! bootproof predicts, from outside, what a Linux system will do when it boots on other hardware or after a
+//! change, and says what breaks, where (file and line), why, and how to mend it.
+//!
+//! ```text
+//! SYSTEM (directory, live /, tar, sosreport)
+//!   │  source/    a read-only file tree; links resolve inside the root
+//!   ▼
+//! bytes
+//!   │  parse/     pure readers, one a format: bytes -> typed value with spans; no I/O, no policy
+//!   │  initrd/    the image reader: codecs, cpio, kernel modules, what kind of initrd it is
+//!   │  facts/     asks the tree for files, the readers for values; one file a subject
+//!   ▼
+//! Facts           what the system says of itself, each with its place (path, line)
+//!   │  simulate/  Facts x Target -> Boots: does the root disk appear, and under which name
+//!   ▼
+//! Facts + Boots
+//!   │  rules/     YAML rules, CEL conditions, Tera messages -> Findings
+//!   ▼
+//! Report          one value; report/ renders it: text, HTML, Markdown, JSON
+//! ```
+//!
+//! Each layer knows only the one above it in this picture: `parse` knows no file tree, `facts` no target,
+//! `simulate` no rule, and a rule no file. Nothing here writes to the system it looks at or runs a program of it.
+
+pub mod cli;
+pub mod facts;
+pub mod finding;
+pub mod initrd;
+pub mod known;
+pub mod parse;
+pub mod place;
+pub mod report;
+pub mod rules;
+pub mod simulate;
+pub mod source;
+pub mod target;

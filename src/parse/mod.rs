@@ -1,0 +1,15 @@
+//! Pure readers of file formats: bytes in, typed values with [`crate::place::Span`]s out.
+//!
+//! No I/O and no policy. A reader never panics, always ends, and never allocates more than a small multiple of
+//! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
+
+use crate::place::Span;
+
+/// Something in a text that is not as its format wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where.
+    pub span: Span,
+    /// A sentence: what was expected, what is there.
+    pub message: String,
+}

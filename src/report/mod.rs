@@ -1,0 +1,111 @@
+//! One report value and its renderers. Renderers never decide.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::facts::system::System;
+use crate::finding::{Finding, Severity};
+use crate::simulate::Boot;
+
+/// Version of the report's shape; goes up when a field changes its meaning or goes away.
+pub const SCHEMA: &str = "bootproof-report/1";
+
+/// Everything that one run says.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// Name and version of the program.
+    pub tool: Tool,
+    /// The system that was looked at.
+    pub system: SystemSummary,
+    /// The targets, in the order asked for.
+    pub targets: Vec<TargetSummary>,
+    /// One item for each boot entry and target.
+    pub boots: Vec<Boot>,
+    /// What the rules found, worst first.
+    pub findings: Vec<Finding>,
+    /// Rules that could not be decided for lack of evidence.
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// Number of findings of each severity.
+    pub summary: Summary,
+    /// Whether anything is at or above the gate's severity.
+    pub verdict: Verdict,
+}
+
+/// The program that wrote a report.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Tool {
+    /// `bootproof`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// What a report says of the system.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SystemSummary {
+    /// The path as given on the command line.
+    pub source: String,
+    /// The distribution and machine.
+    #[serde(flatten)]
+    pub system: System,
+}
+
+/// What a report says of a target.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct TargetSummary {
+    /// The short name: `kvm`.
+    pub name: String,
+    /// The name in words.
+    pub title: String,
+}
+
+/// A rule that could not be decided.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct NotEvaluated {
+    /// The rule's id.
+    pub rule: String,
+    /// What would settle it.
+    pub needs: String,
+}
+
+/// Number of findings of each severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Summary {
+    /// Will not boot or not be reachable.
+    pub blocker: usize,
+    /// A service or data is lost, or the boot hangs.
+    pub high: usize,
+    /// Works by luck.
+    pub medium: usize,
+    /// Untidy.
+    pub low: usize,
+    /// Good to know.
+    pub info: usize,
+}
+
+impl Summary {
+    /// Counts `findings`.
+    #[must_use]
+    pub fn of(findings: &[Finding]) -> Self {
+        let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+        Self {
+            blocker: count(Severity::Blocker),
+            high: count(Severity::High),
+            medium: count(Severity::Medium),
+            low: count(Severity::Low),
+            info: count(Severity::Info),
+        }
+    }
+}
+
+/// The gate's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing at or above the gate's severity.
+    Pass,
+    /// Something is.
+    Fail,
+}

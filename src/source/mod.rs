@@ -1,0 +1,351 @@
+//! The audited system as a read-only tree of files, whatever it comes in.
+//!
+//! Every access to the audited system goes through [`Tree`]. Links, absolute ones too, resolve inside the root, as
+//! a process chrooted there would see them (path_resolution(7)); `..` at the root stays at the root; loops end
+//! after [`MAX_LINKS`]. Nothing is written, executed or mounted. Fifos, sockets and devices are never opened.
+
+pub mod directory;
+pub mod memory;
+mod resolve;
+
+use std::ffi::OsString;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+/// Links followed in one look-up before it is a loop; Linux gives up after 40 (path_resolution(7)).
+pub const MAX_LINKS: u32 = 40;
+
+/// Bytes of a configuration file that are read at most, unless the caller asks for another limit. A real fstab or
+/// grub.cfg has kilobytes; the limit keeps a hostile one from filling the memory.
+pub const TEXT_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// What a name in the tree is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link and its target, as written.
+    Link(PathBuf),
+    /// A named pipe; never opened.
+    Fifo,
+    /// A socket; never opened.
+    Socket,
+    /// A character device; never opened.
+    CharDevice,
+    /// A block device; never opened.
+    BlockDevice,
+}
+
+/// A name's metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// What it is.
+    pub kind: NodeKind,
+    /// Size in bytes; 0 for what has none.
+    pub len: u64,
+    /// Permission bits (the lower 12 of st_mode).
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Modification time in seconds since the epoch.
+    pub mtime: i64,
+}
+
+/// Why a look-up gave nothing. Absent, unreadable and unsuitable are different things to a check.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LookupError {
+    /// There is no such name (or a directory on the way to it is missing).
+    #[error("`{path}` does not exist")]
+    Absent {
+        /// The path asked for, relative to the root.
+        path: String,
+    },
+    /// It is there (or may be), but cannot be read.
+    #[error("`{path}` cannot be read: {reason}")]
+    Unreadable {
+        /// The path asked for, relative to the root.
+        path: String,
+        /// The operating system's or the archive's reason.
+        reason: String,
+    },
+    /// The links do not end.
+    #[error("`{path}` leads through more than {MAX_LINKS} links")]
+    LinkLoop {
+        /// The path asked for, relative to the root.
+        path: String,
+    },
+    /// Not a regular file (or not a directory, where one is needed).
+    #[error("`{path}` is {found}, not {wanted}")]
+    WrongKind {
+        /// The path asked for, relative to the root.
+        path: String,
+        /// What it is: "a fifo".
+        found: &'static str,
+        /// What was needed: "a regular file".
+        wanted: &'static str,
+    },
+    /// Larger than the caller's limit.
+    #[error("`{path}` has {len} bytes; at most {limit} are read")]
+    TooLarge {
+        /// The path asked for, relative to the root.
+        path: String,
+        /// Its size in bytes.
+        len: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
+
+impl LookupError {
+    /// Whether the name is simply not there, which is an answer and no trouble.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent { .. })
+    }
+}
+
+/// Why a system could not be opened at all.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// The path does not exist or cannot be opened.
+    #[error("cannot open `{path}`: {reason}")]
+    Open {
+        /// The path as given.
+        path: String,
+        /// The reason.
+        reason: String,
+    },
+    /// It is not a system in any form that is understood.
+    #[error("`{path}` is not a directory or a tar archive: {reason}")]
+    Unsupported {
+        /// The path as given.
+        path: String,
+        /// The reason.
+        reason: String,
+    },
+    /// An archive that breaks off or is damaged.
+    #[error("`{path}` is damaged at byte {offset}: {reason}")]
+    Corrupt {
+        /// The path as given.
+        path: String,
+        /// Offset in the (uncompressed) archive, in bytes.
+        offset: u64,
+        /// The reason.
+        reason: String,
+    },
+}
+
+/// An opened regular file.
+pub trait Content: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Content for T {}
+
+/// What a form of system (directory, archive) has to offer. Paths are relative, without `.` and `..`, and no
+/// component of them is a link: [`Tree`] resolves before it asks.
+pub trait Backend: Send + Sync {
+    /// What is at `path`; a link is not followed. The empty path is the root.
+    ///
+    /// # Errors
+    /// [`LookupError::Absent`] or [`LookupError::Unreadable`].
+    fn node(&self, path: &Path) -> Result<Node, LookupError>;
+
+    /// The names in the directory at `path`, in no order.
+    ///
+    /// # Errors
+    /// Any [`LookupError`].
+    fn list(&self, path: &Path) -> Result<Vec<OsString>, LookupError>;
+
+    /// Opens the regular file at `path`. Must not follow a link even if one has come there meanwhile.
+    ///
+    /// # Errors
+    /// Any [`LookupError`].
+    fn open(&self, path: &Path) -> Result<Box<dyn Content>, LookupError>;
+}
+
+/// A whole file that was read.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// The path asked for, relative to the root, fit to be shown.
+    pub path: Arc<str>,
+    /// The path after all links, relative to the root.
+    pub resolved: PathBuf,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its metadata.
+    pub node: Node,
+}
+
+/// The audited system.
+pub struct Tree {
+    backend: Box<dyn Backend>,
+    origin: String,
+    live: bool,
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tree").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl Tree {
+    /// A tree over `backend`; `origin` is what the user called it.
+    pub fn new(backend: impl Backend + 'static, origin: impl Into<String>) -> Self {
+        Self { backend: Box::new(backend), origin: origin.into(), live: false }
+    }
+
+    /// Opens what the user named: a directory, `/`, a tar archive, or `-` for a tar on stdin.
+    ///
+    /// # Errors
+    /// [`SourceError`] when there is nothing that can be read as a system.
+    pub fn open_system(path: &Path) -> Result<Self, SourceError> {
+        let mut tree = Self::new(directory::Directory::open(path)?, path.display().to_string());
+        tree.live = path == Path::new("/");
+        Ok(tree)
+    }
+
+    /// What the user called this system: the path given on the command line.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Whether this is the running system (`/`), so that `/proc` and `/sys` speak of it.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// The path without links that `path` leads to, which need not exist itself if its directory does.
+    ///
+    /// # Errors
+    /// [`LookupError::LinkLoop`], or what the backend says of a directory on the way.
+    pub fn resolve(&self, path: impl AsRef<Path>) -> Result<PathBuf, LookupError> {
+        resolve::resolve(self.backend.as_ref(), path.as_ref(), true)
+    }
+
+    /// Metadata of what `path` leads to, all links followed.
+    ///
+    /// # Errors
+    /// Any [`LookupError`].
+    pub fn metadata(&self, path: impl AsRef<Path>) -> Result<Node, LookupError> {
+        self.backend.node(&self.resolve(path)?)
+    }
+
+    /// Metadata of `path` itself; a link in the last component is not followed.
+    ///
+    /// # Errors
+    /// Any [`LookupError`].
+    pub fn symlink_metadata(&self, path: impl AsRef<Path>) -> Result<Node, LookupError> {
+        self.backend.node(&resolve::resolve(self.backend.as_ref(), path.as_ref(), false)?)
+    }
+
+    /// Whether `path` leads to something. Trouble on the way counts as "not known to exist": false.
+    #[must_use]
+    pub fn exists(&self, path: impl AsRef<Path>) -> bool {
+        self.metadata(path).is_ok()
+    }
+
+    /// The names in the directory that `path` leads to, sorted bytewise.
+    ///
+    /// # Errors
+    /// Any [`LookupError`].
+    pub fn list(&self, path: impl AsRef<Path>) -> Result<Vec<OsString>, LookupError> {
+        let mut names = self.backend.list(&self.resolve(path)?)?;
+        names.sort();
+        Ok(names)
+    }
+
+    /// Opens the regular file that `path` leads to.
+    ///
+    /// # Errors
+    /// Any [`LookupError`]; [`LookupError::WrongKind`] for anything but a regular file.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<(Box<dyn Content>, Node), LookupError> {
+        let resolved = self.resolve(path.as_ref())?;
+        let node = self.backend.node(&resolved)?;
+        if node.kind != NodeKind::File {
+            return Err(LookupError::WrongKind {
+                path: display_path(path.as_ref()),
+                found: kind_name(&node.kind),
+                wanted: "a regular file",
+            });
+        }
+        Ok((self.backend.open(&resolved)?, node))
+    }
+
+    /// Reads the file that `path` leads to, at most [`TEXT_LIMIT`] bytes.
+    ///
+    /// # Errors
+    /// Any [`LookupError`]; [`LookupError::TooLarge`] past the limit.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<File, LookupError> {
+        self.read_limited(path, TEXT_LIMIT)
+    }
+
+    /// Reads the file that `path` leads to, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// Any [`LookupError`]; [`LookupError::TooLarge`] past the limit, also when the file turns out longer than its
+    /// metadata says (as files of `/proc` do).
+    pub fn read_limited(&self, path: impl AsRef<Path>, limit: u64) -> Result<File, LookupError> {
+        let path = path.as_ref();
+        let shown = display_path(path);
+        let (content, node) = self.open(path)?;
+        let mut bytes = Vec::new();
+        let read = content.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|error| LookupError::Unreadable { path: shown.clone(), reason: error.to_string() })?;
+        let len = bytes.len() as u64;
+        if len > limit {
+            return Err(LookupError::TooLarge { path: shown, len: node.len.max(len), limit });
+        }
+        Ok(File { path: shown.into(), resolved: self.resolve(path)?, bytes, node })
+    }
+}
+
+/// A path as it may be shown: relative to the root, control characters and bytes that are not UTF-8 escaped.
+#[must_use]
+pub fn display_path(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = path.as_os_str().as_bytes();
+    let start = bytes.iter().position(|byte| *byte != b'/').unwrap_or(bytes.len());
+    escape_bytes(bytes.get(start..).unwrap_or_default())
+}
+
+/// Bytes as text that is safe on a terminal: invalid UTF-8 as `\xNN`, control characters as Rust escapes them.
+#[must_use]
+pub fn escape_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() || is_deceptive(character) {
+                out.extend(character.escape_default());
+            } else {
+                out.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out
+}
+
+/// Characters that reorder or hide text around them: bidirectional controls and zero-width ones (UTR #36).
+fn is_deceptive(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn kind_name(kind: &NodeKind) -> &'static str {
+    match kind {
+        NodeKind::File => "a regular file",
+        NodeKind::Directory => "a directory",
+        NodeKind::Link(_) => "a symbolic link",
+        NodeKind::Fifo => "a fifo",
+        NodeKind::Socket => "a socket",
+        NodeKind::CharDevice => "a character device",
+        NodeKind::BlockDevice => "a block device",
+    }
+}
