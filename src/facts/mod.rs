@@ -6,7 +6,11 @@
 //! that only the simulation needs are skipped there.
 
 mod gather;
+pub mod libraries;
+pub mod network;
+pub mod ppp;
 pub mod system;
+pub mod tls;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,6 +25,14 @@ use crate::source::Tree;
 pub struct Facts {
     /// The distribution and machine.
     pub system: system::System,
+    /// ifcfg-* files, routes, persistent interface names.
+    pub network: network::Network,
+    /// Dial-up and pptp tunnels.
+    pub ppp: ppp::Ppp,
+    /// Shared libraries of the programs that matter.
+    pub libraries: libraries::Libraries,
+    /// TLS libraries, and what services ask of them.
+    pub tls: tls::Tls,
     /// Files that are there but could not be read or understood.
     pub problems: Vec<Problem>,
 }
@@ -30,7 +42,12 @@ impl Facts {
     #[must_use]
     pub fn gather(tree: &Tree, limits: &Limits) -> Self {
         let gather = Gather::new(tree, limits);
-        Self { system: system::gather(&gather), problems: gather.into_problems() }
+        let system = system::gather(&gather);
+        let network = network::gather(&gather);
+        let ppp = ppp::gather(&gather, &network);
+        let libraries = libraries::gather(&gather);
+        let tls = tls::gather(&gather, &libraries);
+        Self { system, network, ppp, libraries, tls, problems: gather.into_problems() }
     }
 }
 
