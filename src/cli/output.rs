@@ -1,0 +1,67 @@
+//! Where results go: stdout, and the report files that the user asked for. These files are the only thing that
+//! bootproof ever writes.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+/// Prints `text`, which may hold terminal colours; they are left out where stdout wants none. A reader that has
+/// gone away (`| head`) is no failure.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    finish(anstream::stdout().lock(), |out| out.write_all(text.as_bytes()))
+}
+
+/// Prints bytes as they are: files of an image, names that are not UTF-8.
+pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    finish(io::stdout().lock(), |out| out.write_all(bytes))
+}
+
+/// Prints `value` as JSON: indented on a terminal, on one line for a program.
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let pretty = io::stdout().is_terminal();
+    finish(io::BufWriter::new(io::stdout().lock()), |out| {
+        let written = if pretty {
+            serde_json::to_writer_pretty(&mut *out, value)
+        } else {
+            serde_json::to_writer(&mut *out, value)
+        };
+        written.map_err(io::Error::from)?;
+        out.write_all(b"\n")
+    })
+}
+
+fn finish<W: Write>(mut out: W, write: impl FnOnce(&mut W) -> io::Result<()>) -> anyhow::Result<()> {
+    let result = write(&mut out).and_then(|()| out.flush());
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to stdout"),
+    }
+}
+
+/// Whether `error` says that the reader of stdout has gone away.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let is_pipe = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_pipe))
+}
+
+/// Writes a report file: whole or not at all, by a temporary file beside it that is then renamed.
+#[expect(clippy::disallowed_methods, reason = "the one place that writes: the report files the user named")]
+pub(crate) fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
+    let temporary = temporary_beside(path);
+    let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        // Best effort: the error that matters is the one already in hand.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written.with_context(|| format!("cannot write the report `{}`", path.display()))
+}
+
+fn temporary_beside(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
