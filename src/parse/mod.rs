@@ -3,6 +3,8 @@
 //! No I/O and no policy. A reader never panics, always ends, and never allocates more than a small multiple of
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
+pub mod device_spec;
+
 use crate::place::Span;
 
 /// Something in a text that is not as its format wants it.
