@@ -1,0 +1,73 @@
+//! What rules see of a target.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Firmware, Target};
+
+/// A target as the variable `target` of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TargetView {
+    /// Short name: `kvm`.
+    pub name: String,
+    /// The name in words.
+    pub title: String,
+    /// Families: `virtio`, `vmware`, `hyperv`, `xen`, `aws`, `azure`, `gcp`, `cloud`, `same`.
+    pub classes: Vec<String>,
+    /// Whether this is the hardware that the system has now.
+    pub is_same: bool,
+    /// `bios` or `uefi`; null where nobody knows.
+    pub firmware: Option<Firmware>,
+    /// Whether the firmware checks signatures.
+    pub secure_boot: bool,
+    /// Memory in MiB; null where it does not matter.
+    pub memory_mib: Option<u64>,
+    /// The kernel's name for the boot disk: `vda`, `sda`, `nvme0n1`; empty for `same`.
+    pub disk: String,
+    /// The letters of that name: `vd`, `sd`, `nvme`, `xvd`, `hd`, `mmcblk`; empty for `same`.
+    pub disk_prefix: String,
+    /// The kernel's names for all disks.
+    pub disks: Vec<String>,
+    /// The kernel's names for the network interfaces.
+    pub nics: Vec<String>,
+    /// Whether each disk is reached over one path, so that dm-multipath has nothing to do.
+    pub single_path: bool,
+}
+
+impl From<&Target> for TargetView {
+    fn from(target: &Target) -> Self {
+        let last = |chains: Vec<Vec<&super::Device>>, name: fn(&super::Device) -> Option<String>| {
+            let names = chains.iter().filter_map(|chain| chain.last().and_then(|device| name(device)));
+            let mut names: Vec<String> = names.collect();
+            names.dedup();
+            names
+        };
+        let disks = last(target.disk_chains(), |device| device.disk.clone());
+        let nics = last(target.nic_chains(), |device| device.nic.clone());
+        let disk = disks.first().cloned().unwrap_or_default();
+        Self {
+            name: target.name.clone(),
+            title: target.title.clone(),
+            classes: target.classes.clone(),
+            is_same: target.is_same(),
+            firmware: target.firmware,
+            secure_boot: target.secure_boot,
+            memory_mib: target.memory_mib,
+            disk_prefix: disk_prefix(&disk).to_owned(),
+            disk,
+            disks,
+            nics,
+            single_path: !target.is_same(),
+        }
+    }
+}
+
+/// The letters of a disk's name that name its kind: `sd` of `sda`, `nvme` of `nvme0n1`, `mmcblk` of `mmcblk0`.
+fn disk_prefix(disk: &str) -> &str {
+    for prefix in ["nvme", "mmcblk", "xvd", "sd", "vd", "hd", "cciss"] {
+        if disk.starts_with(prefix) {
+            return prefix;
+        }
+    }
+    disk.trim_end_matches(|character: char| character.is_ascii_digit())
+}
