@@ -4,6 +4,7 @@
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
 pub mod device_spec;
+pub mod os_release;
 
 use crate::place::Span;
 
