@@ -5,8 +5,12 @@
 //! Facts serialize to the JSON that `bootproof facts` prints and that rules read under the same names; large tables
 //! that only the simulation needs are skipped there.
 
+pub mod boot;
+pub mod command_line;
 mod gather;
+pub mod kernels;
 pub mod libraries;
+pub mod modprobe;
 pub mod network;
 pub mod ppp;
 pub mod system;
@@ -25,6 +29,12 @@ use crate::source::Tree;
 pub struct Facts {
     /// The distribution and machine.
     pub system: system::System,
+    /// Installed kernels.
+    pub kernels: Vec<kernels::Kernel>,
+    /// Boot loader configuration.
+    pub boot: boot::BootConfig,
+    /// modprobe's configuration.
+    pub modprobe: modprobe::Modprobe,
     /// ifcfg-* files, routes, persistent interface names.
     pub network: network::Network,
     /// Dial-up and pptp tunnels.
@@ -43,11 +53,24 @@ impl Facts {
     pub fn gather(tree: &Tree, limits: &Limits) -> Self {
         let gather = Gather::new(tree, limits);
         let system = system::gather(&gather);
+        let kernels = kernels::gather(&gather);
+        let boot = boot::gather(&gather, &kernels);
+        let modprobe = modprobe::gather(&gather);
         let network = network::gather(&gather);
         let ppp = ppp::gather(&gather, &network);
         let libraries = libraries::gather(&gather);
         let tls = tls::gather(&gather, &libraries);
-        Self { system, network, ppp, libraries, tls, problems: gather.into_problems() }
+        Self {
+            system,
+            kernels,
+            boot,
+            modprobe,
+            network,
+            ppp,
+            libraries,
+            tls,
+            problems: gather.into_problems(),
+        }
     }
 }
 

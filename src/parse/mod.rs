@@ -3,6 +3,7 @@
 //! No I/O and no policy. A reader never panics, always ends, and never allocates more than a small multiple of
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
+pub mod cmdline;
 pub mod device_spec;
 pub mod os_release;
 
