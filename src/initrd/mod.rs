@@ -5,9 +5,18 @@
 //! a stream: nothing is unpacked to disk, no program is started, and at most one archive member is in memory.
 //! Damage is data: what was read before it stays, and [`Damage`] says what is wrong and where.
 
+mod blocks;
+mod codec;
+mod collect;
+mod cpio;
+mod elf;
 mod index;
+mod input;
 pub mod maker;
+mod modinfo;
 pub mod module;
+mod texts;
+mod unpack;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
@@ -333,7 +342,5 @@ impl Image {
 /// # Errors
 /// [`ReadError`] if not even its first byte can be read.
 pub fn read(mut content: impl Read + Seek, limits: &ImageLimits) -> Result<Image, ReadError> {
-    let _ = limits;
-    let size = content.seek(io::SeekFrom::End(0))?;
-    Ok(Image { size, ..Image::default() })
+    collect::read(&mut content, limits)
 }

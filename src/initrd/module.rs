@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use thiserror::Error;
 
+pub use super::modinfo::read_modinfo;
+
 /// A module's name. Dash and underscore are the same to the kernel and to kmod, so names are kept with
 /// underscores: `virtio-blk.ko` is `virtio_blk`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -28,7 +30,7 @@ impl ModuleName {
     #[must_use]
     pub fn of_path(path: &[u8]) -> Option<Self> {
         let name = path.rsplit(|byte| *byte == b'/').next()?;
-        let end = memchr::memmem::find(name, b".ko")?;
+        let end = memchr::memmem::rfind(name, b".ko")?;
         let stem = name.get(..end).filter(|stem| !stem.is_empty())?;
         ModuleFile::of_suffix(name.get(end..)?)?;
         Some(Self::new(&String::from_utf8_lossy(stem)))
@@ -80,6 +82,15 @@ pub enum ModuleFile {
 }
 
 impl ModuleFile {
+    /// The form of the module in the file at `path`; none if that is not a module's file name.
+    #[must_use]
+    pub fn of_path(path: &[u8]) -> Option<Self> {
+        let name = path.rsplit(|byte| *byte == b'/').next()?;
+        let end = memchr::memmem::rfind(name, b".ko")?;
+        (end > 0).then_some(())?;
+        Self::of_suffix(name.get(end..)?)
+    }
+
     /// The form of a file whose name ends with `suffix` (`.ko.xz`).
     fn of_suffix(suffix: &[u8]) -> Option<Self> {
         match suffix {
@@ -139,6 +150,12 @@ pub struct ModInfo {
 }
 
 impl ModInfo {
+    /// What `strings` say, `key=value` each closed by a NUL.
+    #[must_use]
+    pub fn new(strings: &str, signed: bool) -> Self {
+        Self { strings: strings.into(), signed }
+    }
+
     /// The values of `key`, in order.
     pub fn values<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> + 'a {
         let pairs = self.strings.split_terminator('\0').filter_map(|pair| pair.split_once('='));
@@ -190,4 +207,12 @@ impl ModInfo {
     pub fn release(&self) -> Option<&str> {
         self.vermagic().and_then(|magic| magic.split_whitespace().next())
     }
+}
+
+/// The kernel release that a module's path names: the directory below `lib/modules`.
+pub(super) fn release_of_path(path: &[u8]) -> Option<&str> {
+    let path = path.strip_prefix(b"usr/").unwrap_or(path);
+    let rest = path.strip_prefix(b"lib/modules/")?;
+    let end = memchr::memchr(b'/', rest)?;
+    std::str::from_utf8(rest.get(..end)?).ok()
 }
