@@ -12,6 +12,7 @@ pub mod kernels;
 pub mod libraries;
 pub mod modprobe;
 pub mod network;
+pub mod packages;
 pub mod ppp;
 pub mod system;
 pub mod tls;
@@ -29,6 +30,8 @@ use crate::source::Tree;
 pub struct Facts {
     /// The distribution and machine.
     pub system: system::System,
+    /// Installed packages.
+    pub packages: packages::Packages,
     /// Installed kernels.
     pub kernels: Vec<kernels::Kernel>,
     /// Boot loader configuration.
@@ -53,6 +56,7 @@ impl Facts {
     pub fn gather(tree: &Tree, limits: &Limits) -> Self {
         let gather = Gather::new(tree, limits);
         let system = system::gather(&gather);
+        let packages = packages::gather(&gather);
         let kernels = kernels::gather(&gather);
         let boot = boot::gather(&gather, &kernels);
         let modprobe = modprobe::gather(&gather);
@@ -62,6 +66,7 @@ impl Facts {
         let tls = tls::gather(&gather, &libraries);
         Self {
             system,
+            packages,
             kernels,
             boot,
             modprobe,

@@ -5,6 +5,7 @@
 
 pub mod cmdline;
 pub mod device_spec;
+pub mod dpkg;
 pub mod os_release;
 
 use crate::place::Span;
