@@ -4,9 +4,14 @@
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
 pub mod cmdline;
+mod cursor;
 pub mod device_spec;
 pub mod dpkg;
+pub mod ifcfg;
 pub mod os_release;
+pub mod ppp;
+pub mod routes;
+pub mod udev_net;
 
 use crate::place::Span;
 
