@@ -8,6 +8,7 @@
 pub mod boot;
 pub mod command_line;
 mod gather;
+pub mod initrds;
 pub mod kernels;
 pub mod libraries;
 pub mod modprobe;
@@ -36,6 +37,8 @@ pub struct Facts {
     pub kernels: Vec<kernels::Kernel>,
     /// Boot loader configuration.
     pub boot: boot::BootConfig,
+    /// The initrd images.
+    pub initrds: Vec<initrds::Initrd>,
     /// modprobe's configuration.
     pub modprobe: modprobe::Modprobe,
     /// ifcfg-* files, routes, persistent interface names.
@@ -59,6 +62,7 @@ impl Facts {
         let packages = packages::gather(&gather);
         let kernels = kernels::gather(&gather);
         let boot = boot::gather(&gather, &kernels);
+        let initrds = initrds::gather(&gather, &boot);
         let modprobe = modprobe::gather(&gather);
         let network = network::gather(&gather);
         let ppp = ppp::gather(&gather, &network);
@@ -69,6 +73,7 @@ impl Facts {
             packages,
             kernels,
             boot,
+            initrds,
             modprobe,
             network,
             ppp,

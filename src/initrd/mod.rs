@@ -74,6 +74,7 @@ pub enum Compression {
     /// xz.
     Xz,
     /// lz4 in legacy frames, as `lz4 -l` writes them and the kernel reads them.
+    #[serde(rename = "lz4")]
     Lz4Legacy,
     /// lz4 in the frames that `lz4` writes unless told otherwise; the kernel cannot unpack these.
     Lz4Frame,
@@ -84,7 +85,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// The name as serialized: `lz4-legacy`.
+    /// The name as serialized: `lz4-frame`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -93,7 +94,7 @@ impl Compression {
             Self::Bzip2 => "bzip2",
             Self::Lzma => "lzma",
             Self::Xz => "xz",
-            Self::Lz4Legacy => "lz4-legacy",
+            Self::Lz4Legacy => "lz4",
             Self::Lz4Frame => "lz4-frame",
             Self::Lzo => "lzo",
             Self::Zstd => "zstd",

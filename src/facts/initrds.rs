@@ -1,0 +1,428 @@
+//! The initrd images: every one in `/boot` and every one that a boot entry names, read whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::boot::BootConfig;
+use super::{Gather, Known, Problem, ProblemKind};
+use crate::initrd::maker::{BakedArgument, ScriptModule};
+use crate::initrd::{self, Archive, Damage, Image, ImageLimits, Kind, ModuleName};
+use crate::place::Place;
+
+/// An initrd image. What is inside is unknown if the file could not be opened.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Initrd {
+    /// Its path relative to the root: `boot/initrd.img-6.1.0-18-amd64`.
+    pub path: String,
+    /// The file.
+    pub at: Place,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was written, in seconds since the epoch.
+    pub mtime: i64,
+    /// The kernel release that its name says it is for; null if the name says none.
+    pub release: Option<String>,
+    /// Whether it is for the crash kernel: its name or its contents say kdump.
+    pub is_kdump: bool,
+    /// Whether it is a rescue or fallback image, with drivers for any machine, as its name says.
+    pub is_rescue: bool,
+    /// The kernel releases that it has modules for.
+    pub releases: Known<Vec<String>>,
+    /// What made it.
+    pub kind: Known<Kind>,
+    /// The version of what made it.
+    pub version: Known<Option<String>>,
+    /// The arguments that it was made with (dracut).
+    pub arguments: Known<Option<String>>,
+    /// Whether it was made to hold only what the machine at hand needs; null if it does not say.
+    pub hostonly: Known<Option<bool>>,
+    /// The dracut modules in it; empty for other kinds.
+    pub dracut_modules: Known<Vec<String>>,
+    /// The command line that is baked into it.
+    pub cmdline: Known<Vec<Baked>>,
+    /// The modules that its scripts and lists load by name, in order.
+    pub loads: Known<Vec<ScriptModule>>,
+    /// `RESUME=` of initramfs-tools' conf; null if it sets none.
+    pub resume: Known<Option<String>>,
+    /// `MODULES=` of initramfs-tools' conf (`most`, `dep`, `list`); null if it sets none.
+    pub modules_setting: Known<Option<String>>,
+    /// Its archives, in order.
+    pub archives: Known<Vec<Archive>>,
+    /// The compressions of its archives, each once: `none`, `gzip`, `bzip2`, `lzma`, `xz`, `lzo`, `lz4` (legacy
+    /// frames), `lz4-frame`, `zstd`.
+    pub compressions: Known<Vec<String>>,
+    /// Why no kernel unpacks one of its archives, although it can be read; null where nothing speaks against it.
+    pub refused: Known<Option<String>>,
+    /// The number of its entries.
+    pub entries: Known<usize>,
+    /// The kernel modules in it, sorted, each once.
+    pub modules: Known<Vec<ModuleName>>,
+    /// Why reading it came to an early end; null if it is whole.
+    pub damage: Known<Option<Damage>>,
+    /// Whether it has an init program or script.
+    pub has_init: Known<bool>,
+    /// Whether it runs systemd.
+    pub has_systemd: Known<bool>,
+    /// Whether it runs udev, so that modules are loaded as devices appear.
+    pub has_udev: Known<bool>,
+    /// Whether it holds `multipath` or `multipathd`.
+    pub has_multipath: Known<bool>,
+    /// Whether it holds LVM's program.
+    pub has_lvm: Known<bool>,
+    /// Whether it holds `mdadm`.
+    pub has_mdadm: Known<bool>,
+    /// Whether it holds `cryptsetup` or systemd's.
+    pub has_cryptsetup: Known<bool>,
+    /// The configuration files that it has a copy of, beside the ones in the root.
+    pub copies: Known<Vec<Copy>>,
+    /// The whole image, for the simulation; none if the file could not be opened.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub image: Option<Arc<Image>>,
+}
+
+/// An argument of the kernel command line that is baked into an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Baked {
+    /// The argument: `rd.lvm.lv=vg0/root`.
+    pub argument: String,
+    /// What is before the `=`: `rd.lvm.lv`.
+    pub key: String,
+    /// What is behind it; null if there is none.
+    pub value: Option<String>,
+    /// The file inside the image: `etc/cmdline.d/90lvm.conf`.
+    pub inside: String,
+    /// The line in that file, from 1.
+    pub line: u32,
+    /// The image.
+    pub at: Place,
+}
+
+/// A configuration file that an image has a copy of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Copy {
+    /// Its path in the image: `etc/multipath.conf`.
+    pub path: String,
+    /// Whether the root has it, too. Unknown if it cannot be read there.
+    pub in_root: Known<bool>,
+    /// Whether the two differ; false if the root has none.
+    pub differs: bool,
+    /// Whether the one in the root was changed after the image was made; false if the root has none.
+    pub newer_in_root: bool,
+    /// Lines that only one of the two has, shortened: what the difference is about. Empty where they may be secret.
+    pub difference: Vec<String>,
+    /// The file in the root, or the image if the root has none.
+    pub at: Place,
+}
+
+/// Files in `/boot` that are initrds by their names: what distributions, kdump and hand-made rebuilds use.
+fn is_initrd_name(name: &str) -> bool {
+    let image = name.starts_with("initrd") || name.starts_with("initramfs") || name.starts_with("mkinitrd");
+    // Backups, signatures and configuration that lie beside them are no images.
+    let other = [".sig", ".sha256", ".sha512", ".conf", ".txt", ".md5", ".asc"];
+    image && !other.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Reads every initrd in `/boot` and every one that `boot`'s entries name, several at a time.
+#[must_use]
+pub fn gather(gather: &Gather<'_>, boot: &BootConfig) -> Vec<Initrd> {
+    let mut paths: BTreeSet<String> = BTreeSet::new();
+    let names = gather.found(gather.tree.list("boot")).present().unwrap_or_default();
+    for name in names.iter().filter_map(|name| name.to_str()).filter(|name| is_initrd_name(name)) {
+        let path = format!("boot/{name}");
+        // `initrd.img -> initrd.img-6.1` is no image of its own.
+        let node = gather.tree.symlink_metadata(&path);
+        if node.is_ok_and(|node| node.kind == crate::source::NodeKind::File) {
+            paths.insert(path);
+        }
+    }
+    let named = boot.entries.iter().flat_map(|entry| &entry.initrds);
+    for file in named.filter(|file| file.exists.get() == Some(&true)) {
+        match gather.tree.resolve(&file.path) {
+            Ok(path) => paths.insert(crate::source::display_path(&path)),
+            Err(error) => {
+                gather.note_lookup(&error);
+                false
+            }
+        };
+    }
+    let paths: Vec<String> = paths.into_iter().collect();
+    paths.into_par_iter().filter_map(|path| read(gather, path)).collect()
+}
+
+/// Reads one image.
+fn read(gather: &Gather<'_>, path: String) -> Option<Initrd> {
+    let at = Place::file(path.as_str());
+    let limits = ImageLimits { unpacked: gather.limits.initrd_unpacked, ..ImageLimits::default() };
+    let (content, node) = match gather.tree.open(&path) {
+        Ok(opened) => opened,
+        Err(error) if error.is_absent() => return None,
+        Err(error) => {
+            let needs = gather.note_lookup(&error);
+            let (size, mtime) = gather.tree.metadata(&path).map_or((0, 0), |node| (node.len, node.mtime));
+            return Some(Initrd::unknown(path, at, size, mtime, &needs));
+        }
+    };
+    match initrd::read(content, &limits) {
+        Ok(image) => {
+            let copies = copies(gather, &image, &at, node.mtime);
+            Some(Initrd::known(path, at, node.mtime, image, copies))
+        }
+        Err(error) => {
+            let message = format!("`{path}`: {error}");
+            gather.note(Problem { at: at.clone(), kind: ProblemKind::Unreadable, message });
+            let needs = format!("a readable `{path}`");
+            Some(Initrd::unknown(path, at, node.len, node.mtime, &needs))
+        }
+    }
+}
+
+impl Initrd {
+    fn known(path: String, at: Place, mtime: i64, image: Image, copies: Vec<Copy>) -> Self {
+        let maker = &image.maker;
+        let mut modules: Vec<ModuleName> = image.modules.iter().map(|module| module.name.clone()).collect();
+        modules.sort_unstable();
+        modules.dedup();
+        let mut compressions: Vec<String> = Vec::new();
+        for archive in &image.archives {
+            if !compressions.iter().any(|known| known == archive.compression.name()) {
+                compressions.push(archive.compression.name().to_owned());
+            }
+        }
+        let refused = image.archives.iter().find_map(|archive| archive.refused);
+        let setting = |key: &str| maker.settings.get(key).cloned();
+        let baked = maker.cmdline.iter().map(|argument| Baked::new(argument, &at)).collect();
+        let dracut = maker.kind == Kind::Dracut;
+        let has_any = |paths: &[&str]| Known::Known(paths.iter().any(|path| image.has(path)));
+        let names = Names::of(&path);
+        let kdump = maker.modules.iter().any(|module| module == "kdumpbase" || module == "kdump");
+        Self {
+            size: image.size,
+            mtime,
+            release: names.release,
+            is_kdump: names.is_kdump || kdump,
+            is_rescue: names.is_rescue,
+            releases: Known::Known(image.releases().into_iter().map(str::to_owned).collect()),
+            kind: Known::Known(maker.kind),
+            version: Known::Known(maker.version.clone()),
+            arguments: Known::Known(maker.arguments.clone()),
+            hostonly: Known::Known(maker.hostonly),
+            dracut_modules: Known::Known(if dracut { maker.modules.clone() } else { Vec::new() }),
+            cmdline: Known::Known(baked),
+            loads: Known::Known(maker.loads.clone()),
+            resume: Known::Known(setting("RESUME")),
+            modules_setting: Known::Known(setting("MODULES")),
+            archives: Known::Known(image.archives.clone()),
+            compressions: Known::Known(compressions),
+            refused: Known::Known(refused.map(str::to_owned)),
+            entries: Known::Known(image.entries.len()),
+            modules: Known::Known(modules),
+            damage: Known::Known(image.damage.clone()),
+            has_init: has_any(&["init", "linuxrc", "sbin/init"]),
+            has_systemd: has_any(&["usr/lib/systemd/systemd", "lib/systemd/systemd"]),
+            has_udev: has_any(&UDEV),
+            has_multipath: has_any(&[
+                "sbin/multipath",
+                "usr/sbin/multipath",
+                "sbin/multipathd",
+                "bin/multipath",
+            ]),
+            has_lvm: has_any(&["sbin/lvm", "usr/sbin/lvm", "bin/lvm", "usr/bin/lvm", "sbin/lvm.static"]),
+            has_mdadm: has_any(&["sbin/mdadm", "usr/sbin/mdadm", "bin/mdadm", "usr/bin/mdadm"]),
+            has_cryptsetup: has_any(&CRYPTSETUP),
+            copies: Known::Known(copies),
+            image: Some(Arc::new(image)),
+            path,
+            at,
+        }
+    }
+
+    fn unknown(path: String, at: Place, size: u64, mtime: i64, needs: &str) -> Self {
+        fn unknown<T>(needs: &str) -> Known<T> {
+            Known::unknown(needs)
+        }
+        let names = Names::of(&path);
+        Self {
+            path,
+            at,
+            size,
+            mtime,
+            release: names.release,
+            is_kdump: names.is_kdump,
+            is_rescue: names.is_rescue,
+            releases: unknown(needs),
+            kind: unknown(needs),
+            version: unknown(needs),
+            arguments: unknown(needs),
+            hostonly: unknown(needs),
+            dracut_modules: unknown(needs),
+            cmdline: unknown(needs),
+            loads: unknown(needs),
+            resume: unknown(needs),
+            modules_setting: unknown(needs),
+            archives: unknown(needs),
+            compressions: unknown(needs),
+            refused: unknown(needs),
+            entries: unknown(needs),
+            modules: unknown(needs),
+            damage: unknown(needs),
+            has_init: unknown(needs),
+            has_systemd: unknown(needs),
+            has_udev: unknown(needs),
+            has_multipath: unknown(needs),
+            has_lvm: unknown(needs),
+            has_mdadm: unknown(needs),
+            has_cryptsetup: unknown(needs),
+            copies: unknown(needs),
+            image: None,
+        }
+    }
+}
+
+/// udev's daemon, in the places where it was and is.
+const UDEV: [&str; 6] = [
+    "sbin/udevd",
+    "usr/lib/systemd/systemd-udevd",
+    "lib/systemd/systemd-udevd",
+    "usr/lib/udev/udevd",
+    "lib/udev/udevd",
+    "usr/sbin/udevd",
+];
+
+/// What opens LUKS volumes.
+const CRYPTSETUP: [&str; 6] = [
+    "sbin/cryptsetup",
+    "usr/sbin/cryptsetup",
+    "bin/cryptsetup",
+    "usr/bin/cryptsetup",
+    "usr/lib/systemd/systemd-cryptsetup",
+    "lib/systemd/systemd-cryptsetup",
+];
+
+impl Baked {
+    fn new(baked: &BakedArgument, at: &Place) -> Self {
+        let (key, value) = match baked.argument.split_once('=') {
+            Some((key, value)) => (key, Some(value.to_owned())),
+            None => (baked.argument.as_str(), None),
+        };
+        Self {
+            argument: baked.argument.clone(),
+            key: key.to_owned(),
+            value,
+            inside: baked.path.clone(),
+            line: baked.line,
+            at: at.clone(),
+        }
+    }
+}
+
+/// What an image's file name says.
+struct Names {
+    release: Option<String>,
+    is_kdump: bool,
+    is_rescue: bool,
+}
+
+impl Names {
+    fn of(path: &str) -> Self {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let is_kdump = name.contains("kdump");
+        let is_rescue = name.contains("rescue") || name.contains("fallback");
+        let rest = ["initrd.img-", "initramfs-", "initrd-", "initrd.img.", "initrd"]
+            .iter()
+            .find_map(|prefix| name.strip_prefix(prefix));
+        let release = rest.map(|rest| {
+            let rest = rest.strip_suffix(".img").unwrap_or(rest);
+            let rest = rest.strip_suffix("kdump").unwrap_or(rest);
+            rest.strip_suffix("-kdump").unwrap_or(rest).trim_matches(['-', '.'])
+        });
+        // A release starts with a number and a dot: `initramfs-linux.img` and `initrd.img` name none.
+        let release = release.filter(|release| {
+            let mut parts = release.splitn(2, '.');
+            let number = parts.next().is_some_and(|part| part.parse::<u32>().is_ok());
+            number && parts.next().is_some_and(|part| part.starts_with(|c: char| c.is_ascii_digit()))
+        });
+        Self { release: release.map(str::to_owned), is_kdump, is_rescue }
+    }
+}
+
+/// Whether the image's text at `path` is a copy of the root's configuration.
+fn is_configuration(path: &str) -> bool {
+    const PATHS: [&str; 7] = [
+        "etc/multipath.conf",
+        "etc/multipath/bindings",
+        "etc/multipath/wwids",
+        "etc/lvm/lvm.conf",
+        "etc/lvm/lvmlocal.conf",
+        "etc/mdadm.conf",
+        "etc/mdadm/mdadm.conf",
+    ];
+    const BELOW: [&str; 4] =
+        ["etc/multipath/conf.d/", "etc/lvm/devices/", "etc/modprobe.d/", "etc/udev/rules.d/70-persistent"];
+    PATHS.contains(&path)
+        || BELOW.iter().any(|directory| path.starts_with(directory))
+        || path == "etc/modprobe.conf"
+}
+
+/// Lines of a difference that are shown.
+const SHOWN_LINES: usize = 6;
+
+/// Bytes of a shown line.
+const SHOWN_LENGTH: usize = 120;
+
+/// Compares the configuration in `image` with the root's.
+fn copies(gather: &Gather<'_>, image: &Image, at: &Place, mtime: i64) -> Vec<Copy> {
+    let texts = image.texts.iter().filter_map(|(path, text)| Some((std::str::from_utf8(path).ok()?, text)));
+    let mut copies = Vec::new();
+    for (path, text) in texts.filter(|(path, _)| is_configuration(path)) {
+        let (in_root, differs, newer, difference, at) = match gather.read(Path::new(path)) {
+            super::Found::Present(file) => {
+                let difference = difference(text, &file.bytes);
+                let newer = file.node.mtime > mtime;
+                let differs = !difference.is_empty();
+                (Known::Known(true), differs, newer, difference, Place::file(path))
+            }
+            super::Found::Absent => (Known::Known(false), false, false, Vec::new(), at.clone()),
+            super::Found::Unreadable { needs } => {
+                (Known::unknown(needs), false, false, Vec::new(), Place::file(path))
+            }
+        };
+        copies.push(Copy { path: path.to_owned(), in_root, differs, newer_in_root: newer, difference, at });
+    }
+    copies
+}
+
+/// Lines that only one of two configuration files has, comments and blank lines aside: `-` for those that only the
+/// image has, `+` for the root's. Tools that copy files into images (lvmconfig of dracut, for one) rewrite comments
+/// and spacing.
+fn difference(image: &[u8], root: &[u8]) -> Vec<String> {
+    let inside = settings(image);
+    let outside = settings(root);
+    let mut lines = Vec::new();
+    for (sign, mine, theirs) in [('-', &inside, &outside), ('+', &outside, &inside)] {
+        for (line, count) in mine {
+            if theirs.get(line).copied().unwrap_or(0) < *count {
+                let shown = crate::source::escape_bytes(line.get(..SHOWN_LENGTH).unwrap_or(line));
+                lines.push(format!("{sign}{shown}"));
+            }
+        }
+    }
+    lines.truncate(SHOWN_LINES);
+    lines
+}
+
+/// The lines of a configuration file that set something, and how often each stands there.
+fn settings(text: &[u8]) -> BTreeMap<&[u8], usize> {
+    let mut lines = BTreeMap::new();
+    for line in text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        if !line.is_empty() && !line.starts_with(b"#") {
+            *lines.entry(line).or_default() += 1;
+        }
+    }
+    lines
+}
