@@ -12,6 +12,8 @@ pub mod os_release;
 pub mod ppp;
 pub mod routes;
 pub mod udev_net;
+pub mod fstab;
+pub(crate) mod text;
 
 use crate::place::Span;
 
