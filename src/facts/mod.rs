@@ -7,6 +7,8 @@
 
 pub mod boot;
 pub mod command_line;
+pub mod block_devices;
+pub mod fstab;
 mod gather;
 pub mod initrds;
 pub mod kernels;
@@ -41,6 +43,10 @@ pub struct Facts {
     pub initrds: Vec<initrds::Initrd>,
     /// modprobe's configuration.
     pub modprobe: modprobe::Modprobe,
+    /// Which file systems, swaps and volumes the machine has, as far as the input says.
+    pub block_devices: block_devices::BlockDevices,
+    /// What is mounted at boot.
+    pub fstab: fstab::Fstab,
     /// ifcfg-* files, routes, persistent interface names.
     pub network: network::Network,
     /// Dial-up and pptp tunnels.
@@ -64,6 +70,8 @@ impl Facts {
         let boot = boot::gather(&gather, &kernels);
         let initrds = initrds::gather(&gather, &boot);
         let modprobe = modprobe::gather(&gather);
+        let block_devices = block_devices::gather(&gather);
+        let fstab = fstab::gather(&gather, &block_devices);
         let network = network::gather(&gather);
         let ppp = ppp::gather(&gather, &network);
         let libraries = libraries::gather(&gather);
@@ -81,6 +89,7 @@ impl Facts {
             tls,
             problems: gather.into_problems(),
         }
+        Self { system, block_devices, fstab, network, ppp, libraries, tls, problems: gather.into_problems() }
     }
 }
 

@@ -145,8 +145,9 @@ fn parse_line(line: Line<'_>, fstab: &mut Fstab) {
     }
     let (Some(mountpoint), Some(fstype)) = (rest.first(), rest.get(1)) else {
         let count = rest.len() + 1;
-        let message =
-            format!("only {count} of the fields device, mount point, type, options: mount(8) skips this line");
+        let message = format!(
+            "only {count} of the fields device, mount point, type, options: mount(8) skips this line"
+        );
         flaw(span, FlawKind::MissingFields, message);
         return;
     };
@@ -188,10 +189,13 @@ fn read_numbers(
         let Ok(value) = text.parse::<i32>() else {
             let span = word.span(number);
             if looks_like_options(&text) {
-                let message = format!("`{text}` stands where {name} belongs: a blank splits the options, and mount(8) skips this line");
+                let message = format!(
+                    "`{text}` stands where {name} belongs: a blank splits the options, and mount(8) skips this line"
+                );
                 flaw(span, FlawKind::SplitOptions, message);
             } else {
-                let message = format!("{name} is `{text}`, no number: mount(8) skips this line, systemd takes 0");
+                let message =
+                    format!("{name} is `{text}`, no number: mount(8) skips this line, systemd takes 0");
                 flaw(span, FlawKind::BadNumber, message);
             }
             return false;

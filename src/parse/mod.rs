@@ -5,6 +5,7 @@
 
 pub mod cmdline;
 mod cursor;
+pub mod blkid;
 pub mod device_spec;
 pub mod dpkg;
 pub mod ifcfg;
@@ -13,7 +14,9 @@ pub mod ppp;
 pub mod routes;
 pub mod udev_net;
 pub mod fstab;
+pub mod lsblk;
 pub(crate) mod text;
+pub mod udev_db;
 
 use crate::place::Span;
 

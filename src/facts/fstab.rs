@@ -1,0 +1,421 @@
+//! What `/etc/fstab` asks to be mounted and swapped on, with what follows from each line worked out.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::block_devices::{BlockDevices, Lookup};
+use super::{Found, Gather, Known};
+use crate::parse::device_spec::{DeviceName, DeviceSpec};
+use crate::parse::fstab::{self, Entry, Flaw, FlawKind};
+use crate::place::Place;
+use crate::source::File;
+
+/// The file system table.
+#[derive(Debug, Default, Clone, Serialize, JsonSchema)]
+pub struct Fstab {
+    /// Whether there is an `/etc/fstab`.
+    pub present: bool,
+    /// The lines that mount(8) understands, in order. Unknown if the file cannot be read.
+    pub entries: Known<Vec<Mount>>,
+    /// What is wrong with the lines, in order.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Mount {
+    /// The first field, which names the device.
+    pub at: Place,
+    /// The second field.
+    pub mountpoint_at: Place,
+    /// The fourth field; the whole line where it has none.
+    pub options_at: Place,
+    /// The sixth field; the whole line where it has none.
+    pub passno_at: Place,
+    /// The first field as written, escapes resolved.
+    pub spec: String,
+    /// What the first field names.
+    pub device: DeviceSpec,
+    /// Where it is mounted, without trailing slashes; `none` or `swap` for swap.
+    pub mountpoint: String,
+    /// The type as written: `ext4`, `swap`, `auto`.
+    pub fstype: String,
+    /// The options one by one.
+    pub options: Vec<String>,
+    /// `fs_freq`, field 5.
+    pub dump: i64,
+    /// `fs_passno`, field 6.
+    pub passno: i64,
+    /// What is mounted: `disk` (any local block device), `network`, `pseudo`, `bind`, `file` (loop or swap file) or
+    /// `removable`.
+    pub source: &'static str,
+    /// It is `/`.
+    pub is_root: bool,
+    /// It is `/boot`, `/boot/efi` or `/efi`.
+    pub is_boot: bool,
+    /// It is swap.
+    pub is_swap: bool,
+    /// The type is a network file system's.
+    pub is_network_fs: bool,
+    /// Option `nofail`.
+    pub nofail: bool,
+    /// Option `noauto`.
+    pub noauto: bool,
+    /// Option `_netdev`.
+    pub netdev: bool,
+    /// Mounted on first use (`x-systemd.automount`).
+    pub automount: bool,
+    /// The seconds or time span of `x-systemd.device-timeout=`, as written.
+    pub device_timeout: Option<String>,
+    /// systemd drops to emergency mode if this cannot be mounted: local, mounted at boot, no `nofail`, and not the
+    /// root itself.
+    pub required_at_boot: bool,
+    /// Whether the machine had what the first field names when the evidence was taken.
+    pub device_found: Known<bool>,
+    /// `UUID=...` of the device that a kernel name or a link stands for, if the input knows it.
+    pub stable_spec: Option<String>,
+    /// What is on the device in blkid's words, if the input knows.
+    pub found_fstype: Option<String>,
+    /// An earlier line, mounted at boot too, has the same mount point.
+    pub duplicate_of: Option<Place>,
+    /// A later line mounts a directory above this one, and hides it where mount(8) goes by the order of lines.
+    pub shadowed_by: Option<Place>,
+}
+
+/// Something in a line that is not as fstab(5) wants it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Mistake {
+    /// Where.
+    pub at: Place,
+    /// What kind: `missing-fields`, `bad-number`, `extra-fields`, `carriage-return`, `bad-escape`, `nul`,
+    /// `relative-mountpoint`, `shifted-fields`, `split-options` or `no-final-newline`.
+    pub kind: &'static str,
+    /// The line is not acted upon as meant: mount(8) or systemd skips it, or mounts something else.
+    pub breaks_line: bool,
+    /// A sentence: what is there, and what comes of it.
+    pub message: String,
+}
+
+/// Reads `/etc/fstab`; `devices` settle which of the named devices exist.
+#[must_use]
+pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Fstab {
+    match gather.read("etc/fstab") {
+        Found::Present(file) => read(&file, devices),
+        Found::Absent => Fstab::default(),
+        Found::Unreadable { needs } => {
+            Fstab { present: true, entries: Known::Unknown { needs }, mistakes: Vec::new() }
+        }
+    }
+}
+
+fn read(file: &File, devices: &BlockDevices) -> Fstab {
+    let parsed = fstab::parse(&file.bytes);
+    let mut entries: Vec<Mount> = parsed.entries.iter().map(|entry| mount(entry, file, devices)).collect();
+    relate(&mut entries);
+    let mistakes = parsed.flaws.iter().map(|flaw| mistake(flaw, file)).collect();
+    Fstab { present: true, entries: Known::Known(entries), mistakes }
+}
+
+fn mount(entry: &Entry, file: &File, devices: &BlockDevices) -> Mount {
+    let spec = entry.spec.text.clone();
+    let device = DeviceSpec::parse(&spec);
+    let fstype = entry.fstype.text.clone();
+    let options = entry.option_list();
+    let has = |wanted: &str| options.iter().any(|option| option == wanted);
+    let is_swap = fstype == "swap";
+    let mountpoint = if is_swap { entry.mountpoint.text.clone() } else { clean_path(&entry.mountpoint.text) };
+    let is_network_fs = is_network_type(&fstype) || matches!(device.name, DeviceName::Network(_));
+    let source = source_kind(&device, &fstype, &options, is_network_fs);
+    let (nofail, noauto, netdev) = (has("nofail"), has("noauto"), has("_netdev"));
+    let automount = has("x-systemd.automount") || has("comment=systemd.automount");
+    let is_root = mountpoint == "/" && !is_swap;
+    let (device_found, found) = match devices.find(&device) {
+        Lookup::Found(found) => (Known::Known(true), Some(found)),
+        Lookup::Missing => (Known::Known(false), None),
+        Lookup::Unknown { needs } => (Known::Unknown { needs }, None),
+    };
+    let is_local = matches!(source, "disk" | "removable" | "bind" | "file") && !netdev;
+    Mount {
+        at: entry.spec.span.at(&file.path),
+        mountpoint_at: entry.mountpoint.span.at(&file.path),
+        options_at: entry.options.as_ref().map_or(entry.span, |field| field.span).at(&file.path),
+        passno_at: entry.passno_span.unwrap_or(entry.span).at(&file.path),
+        is_boot: matches!(mountpoint.as_str(), "/boot" | "/boot/efi" | "/efi"),
+        required_at_boot: is_local && !is_swap && !nofail && !noauto && !automount && !is_root,
+        device_timeout: option_value(&options, "x-systemd.device-timeout="),
+        device_found: if source == "disk" { device_found } else { Known::Known(true) },
+        stable_spec: found.and_then(|found| found.stable_spec()),
+        found_fstype: found.and_then(|found| found.fstype.clone()),
+        spec,
+        device,
+        mountpoint,
+        fstype,
+        options,
+        dump: entry.dump,
+        passno: entry.passno,
+        source,
+        is_root,
+        is_swap,
+        is_network_fs,
+        nofail,
+        noauto,
+        netdev,
+        automount,
+        duplicate_of: None,
+        shadowed_by: None,
+    }
+}
+
+fn option_value(options: &[String], name: &str) -> Option<String> {
+    options.iter().find_map(|option| option.strip_prefix(name)).map(str::to_owned)
+}
+
+fn source_kind(device: &DeviceSpec, fstype: &str, options: &[String], is_network_fs: bool) -> &'static str {
+    if options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind")) {
+        return "bind";
+    }
+    if is_network_fs {
+        return "network";
+    }
+    match device.name {
+        _ if is_pseudo_type(fstype) => "pseudo",
+        DeviceName::Pseudo(_) => "pseudo",
+        DeviceName::File(_) => "file",
+        DeviceName::Removable(_) => "removable",
+        _ => "disk",
+    }
+}
+
+/// Network file systems, as systemd (`src/basic/mountpoint-util.c`, `fstype_is_network`) and libmount know them.
+fn is_network_type(fstype: &str) -> bool {
+    let plain = fstype.strip_prefix("fuse.").unwrap_or(fstype);
+    matches!(
+        plain,
+        "afs"
+            | "beegfs"
+            | "ceph"
+            | "cifs"
+            | "curlftpfs"
+            | "davfs"
+            | "davfs2"
+            | "gfs"
+            | "gfs2"
+            | "gluster"
+            | "glusterfs"
+            | "gpfs"
+            | "lustre"
+            | "ncp"
+            | "ncpfs"
+            | "nfs"
+            | "nfs4"
+            | "ocfs2"
+            | "orangefs"
+            | "pvfs2"
+            | "s3fs"
+            | "smb3"
+            | "smbfs"
+            | "sshfs"
+    )
+}
+
+/// Types that no device stands behind (libmount `utils.c`, `mnt_fstype_is_pseudofs`), and shared folders of
+/// hypervisors.
+fn is_pseudo_type(fstype: &str) -> bool {
+    matches!(
+        fstype,
+        "9p" | "anon_inodefs"
+            | "autofs"
+            | "bdev"
+            | "binfmt_misc"
+            | "bpf"
+            | "cgroup"
+            | "cgroup2"
+            | "configfs"
+            | "cpuset"
+            | "debugfs"
+            | "devfs"
+            | "devpts"
+            | "devtmpfs"
+            | "dlmfs"
+            | "efivarfs"
+            | "functionfs"
+            | "fusectl"
+            | "hugetlbfs"
+            | "mqueue"
+            | "nsfs"
+            | "overlay"
+            | "pipefs"
+            | "proc"
+            | "pstore"
+            | "ramfs"
+            | "rootfs"
+            | "rpc_pipefs"
+            | "securityfs"
+            | "selinuxfs"
+            | "sockfs"
+            | "spufs"
+            | "sysfs"
+            | "tmpfs"
+            | "tracefs"
+            | "usbfs"
+            | "vboxsf"
+            | "virtiofs"
+            | "vmhgfs"
+            | "fuse.vmhgfs-fuse"
+            | "prl_fs"
+            | "zfs"
+    )
+}
+
+/// The path without doubled and trailing slashes.
+fn clean_path(path: &str) -> String {
+    if !path.starts_with('/') {
+        return path.to_owned();
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    format!("/{}", parts.join("/"))
+}
+
+/// Finds mount points that are named twice, and lines that a later one hides. Lines that are not mounted at boot
+/// take no part; what is mounted by hand may well be an alternative.
+fn relate(entries: &mut [Mount]) {
+    let booted: Vec<(usize, String, Place)> = entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| !entry.is_swap && !entry.noauto && entry.mountpoint.starts_with('/'))
+        .map(|(index, entry)| (index, entry.mountpoint.clone(), entry.mountpoint_at.clone()))
+        .collect();
+    let mut first = std::collections::HashMap::<&str, &Place>::new();
+    let mut last = std::collections::HashMap::<&str, (usize, &Place)>::new();
+    for (index, mountpoint, at) in &booted {
+        last.insert(mountpoint, (*index, at));
+    }
+    for (index, mountpoint, at) in &booted {
+        let Some(entry) = entries.get_mut(*index) else { continue };
+        entry.duplicate_of = first.get(mountpoint.as_str()).map(|place| (*place).clone());
+        first.entry(mountpoint).or_insert(at);
+        // The root is mounted before any line is read; `/` further down hides nothing.
+        let above = std::path::Path::new(mountpoint).ancestors().skip(1).filter_map(std::path::Path::to_str);
+        let hiding = above.filter(|parent| *parent != "/").filter_map(|parent| last.get(parent));
+        entry.shadowed_by = hiding.filter(|(later, _)| later > index).map(|(_, at)| (*at).clone()).next();
+    }
+}
+
+fn mistake(flaw: &Flaw, file: &File) -> Mistake {
+    let (kind, breaks_line) = match flaw.kind {
+        FlawKind::MissingFields => ("missing-fields", true),
+        FlawKind::BadNumber => ("bad-number", true),
+        FlawKind::ExtraFields => ("extra-fields", false),
+        FlawKind::CarriageReturn => ("carriage-return", true),
+        FlawKind::BadEscape => ("bad-escape", false),
+        FlawKind::Nul => ("nul", true),
+        FlawKind::RelativeMountpoint => ("relative-mountpoint", true),
+        FlawKind::ShiftedFields => ("shifted-fields", true),
+        FlawKind::SplitOptions => ("split-options", true),
+        FlawKind::NoFinalNewline => ("no-final-newline", false),
+    };
+    Mistake { at: flaw.span.at(&file.path), kind, breaks_line, message: flaw.message.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Limits;
+    use crate::source::memory::Memory;
+
+    fn read_text(text: &str) -> Fstab {
+        let blkid = "/dev/sda1: UUID=\"aa\" TYPE=\"ext4\"\n/dev/sda2: UUID=\"bb\" TYPE=\"swap\"\n";
+        let tree = Memory::new()
+            .file("etc/fstab", text)
+            .file("sos_commands/block/blkid_-c_.dev.null", blkid)
+            .into_tree();
+        let limits = Limits::default();
+        let context = Gather::new(&tree, &limits);
+        gather(&context, &super::super::block_devices::gather(&context))
+    }
+
+    fn mounts(text: &str) -> Vec<Mount> {
+        read_text(text).entries.get().cloned().unwrap()
+    }
+
+    #[test]
+    fn only_a_local_mount_of_boot_time_can_stop_the_boot() {
+        let table = [
+            ("UUID=aa / ext4 defaults 0 1", "disk", false),
+            ("UUID=aa /data ext4 defaults 0 2", "disk", true),
+            ("UUID=aa /data ext4 nofail", "disk", false),
+            ("UUID=aa /data ext4 noauto,user", "disk", false),
+            ("UUID=aa /data ext4 _netdev", "disk", false),
+            ("UUID=aa /data ext4 x-systemd.automount", "disk", false),
+            ("/dev/sda2 swap swap defaults 0 0", "disk", false),
+            ("/swapfile none swap sw", "file", false),
+            ("srv:/export /nfs nfs ro", "network", false),
+            ("/dev/mapper/vg-x /x glusterfs ro", "network", false),
+            ("tmpfs /tmp tmpfs defaults", "pseudo", false),
+            ("/data/www /srv/www none bind", "bind", true),
+            ("/dev/sr0 /media/cdrom0 udf,iso9660 user 0 0", "removable", true),
+        ];
+        for (line, source, required) in table {
+            let mount = &mounts(&format!("{line}\n"))[0];
+            assert_eq!((mount.source, mount.required_at_boot), (source, required), "{line}");
+        }
+    }
+
+    #[test]
+    fn devices_are_looked_up() {
+        let got =
+            mounts("/dev/sda1 / ext4 ro\nUUID=bb none swap sw\nUUID=cc /c xfs ro\n/dev/sdz1 /z xfs ro\n");
+        let rows: Vec<_> = got
+            .iter()
+            .map(|m| (m.device_found.get().copied(), m.stable_spec.as_deref(), m.found_fstype.as_deref()))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                (Some(true), Some("UUID=aa"), Some("ext4")),
+                (Some(true), Some("UUID=bb"), Some("swap")),
+                (Some(false), None, None),
+                (None, None, None),
+            ]
+        );
+    }
+
+    #[test]
+    fn mount_points_named_twice_and_hidden_ones_are_related() {
+        let got = mounts(
+            "UUID=a /home/x ext4 ro\nUUID=a /home ext4 ro\nUUID=b /home/ ext4 ro\nUUID=c / ext4 ro\n\
+             UUID=d /home ext4 noauto\nUUID=a /srv btrfs subvol=@srv\nUUID=b /homes ext4 ro\n",
+        );
+        let place = |line| move |p: &Place| p.line == Some(line);
+        assert!(got[0].shadowed_by.as_ref().is_some_and(place(3)));
+        assert!(got[2].duplicate_of.as_ref().is_some_and(place(2)));
+        for index in [1, 3, 4, 5, 6] {
+            assert_eq!((&got[index].duplicate_of, &got[index].shadowed_by), (&None, &None), "{index}");
+        }
+    }
+
+    #[test]
+    fn mistakes_carry_their_kind_and_place() {
+        let fstab = read_text("UUID=a /a ext4 defaults, ro 0 0\n/dev/sdb\nUUID=a / ext4 ro 0 1");
+        let got: Vec<_> = fstab.mistakes.iter().map(|m| (m.kind, m.breaks_line, m.at.to_string())).collect();
+        assert_eq!(
+            got,
+            [
+                ("split-options", true, "etc/fstab:1".to_owned()),
+                ("missing-fields", true, "etc/fstab:2".to_owned()),
+                ("no-final-newline", false, "etc/fstab:3".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unreadable_fstab_is_unknown_and_a_missing_one_is_empty() {
+        let read = |memory: Memory| {
+            let (tree, limits) = (memory.into_tree(), Limits::default());
+            gather(&Gather::new(&tree, &limits), &BlockDevices::default())
+        };
+        assert!(read(Memory::new().directory("etc/fstab")).entries.needs().is_some());
+        let absent = read(Memory::new());
+        assert_eq!((absent.present, absent.entries.get().map(Vec::len)), (false, Some(0)));
+    }
+}
