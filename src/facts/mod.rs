@@ -5,9 +5,9 @@
 //! Facts serialize to the JSON that `bootproof facts` prints and that rules read under the same names; large tables
 //! that only the simulation needs are skipped there.
 
+pub mod block_devices;
 pub mod boot;
 pub mod command_line;
-pub mod block_devices;
 pub mod fstab;
 mod gather;
 pub mod initrds;
@@ -83,13 +83,14 @@ impl Facts {
             boot,
             initrds,
             modprobe,
+            block_devices,
+            fstab,
             network,
             ppp,
             libraries,
             tls,
             problems: gather.into_problems(),
         }
-        Self { system, block_devices, fstab, network, ppp, libraries, tls, problems: gather.into_problems() }
     }
 }
 

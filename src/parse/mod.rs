@@ -3,20 +3,20 @@
 //! No I/O and no policy. A reader never panics, always ends, and never allocates more than a small multiple of
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
+pub mod blkid;
 pub mod cmdline;
 mod cursor;
-pub mod blkid;
 pub mod device_spec;
 pub mod dpkg;
+pub mod fstab;
 pub mod ifcfg;
+pub mod lsblk;
 pub mod os_release;
 pub mod ppp;
 pub mod routes;
-pub mod udev_net;
-pub mod fstab;
-pub mod lsblk;
 pub(crate) mod text;
 pub mod udev_db;
+pub mod udev_net;
 
 use crate::place::Span;
 

@@ -127,7 +127,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            parse_file(&bytes);
+            let _ = parse_file(&bytes);
             prop_assert!(parse_export(&bytes).len() <= bytes.len());
         }
 
