@@ -4,13 +4,18 @@
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
 pub mod blkid;
+pub mod bls;
 pub mod cmdline;
 mod cursor;
 pub mod device_spec;
 pub mod dpkg;
 pub mod fstab;
+pub mod grubenv;
 pub mod ifcfg;
+pub mod kernel_config;
+pub mod lines;
 pub mod lsblk;
+pub mod modprobe;
 pub mod os_release;
 pub mod ppp;
 pub mod routes;
