@@ -17,6 +17,7 @@ mod modinfo;
 pub mod module;
 mod texts;
 mod unpack;
+pub mod visit;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
