@@ -1,5 +1,19 @@
 //! One report value and its renderers. Renderers never decide.
 
+mod build;
+mod escape;
+pub mod html;
+pub mod json;
+pub mod markdown;
+mod prose;
+#[cfg(test)]
+mod sample;
+mod templates;
+pub mod text;
+mod view;
+
+pub use build::Parts;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 

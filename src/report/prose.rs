@@ -1,0 +1,100 @@
+//! Turns lists and numbers into sentences, and sentences into lines.
+
+use unicode_width::UnicodeWidthStr as _;
+
+/// `a`, `a and b`, `a, b and c`.
+pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.as_ref().to_owned(),
+        [first @ .., last] => {
+            let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", first.join(", "), last.as_ref())
+        }
+    }
+}
+
+/// `1 blocker`, `3 blockers`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// The first paragraph of a Markdown text, on one line.
+pub(super) fn first_paragraph(markdown: &str) -> String {
+    let lines = markdown.trim().lines().map(str::trim).take_while(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+/// Breaks `text` between words into lines of at most `width` columns. A word that is longer has a line of its own,
+/// so that paths and commands can still be copied.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.width().saturating_add(1).saturating_add(word.width()) > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+/// `text` with spaces after it up to `width` columns.
+pub(super) fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+/// `text` cut to `width` columns, `…` standing for the rest.
+pub(super) fn clipped(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    for character in text.chars() {
+        if format!("{out}{character}").width() >= width {
+            break;
+        }
+        out.push(character);
+    }
+    out.push('…');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_read_as_in_a_sentence() {
+        assert_eq!(listed(&["kvm"]), "kvm");
+        assert_eq!(listed(&["kvm", "azure"]), "kvm and azure");
+        assert_eq!(listed(&["kvm", "azure", "gcp"]), "kvm, azure and gcp");
+        assert_eq!(listed(&[""; 0]), "");
+    }
+
+    #[test]
+    fn lines_break_between_words_only() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("a /very/long/path b", 5), ["a", "/very/long/path", "b"]);
+        assert_eq!(wrapped("  ", 5), [""; 0]);
+    }
+
+    #[test]
+    fn clipping_keeps_the_width() {
+        assert_eq!(clipped("kernel", 6), "kernel");
+        assert_eq!(clipped("kernels", 6), "kerne…");
+        assert_eq!(padded("ab", 4), "ab  ");
+    }
+
+    #[test]
+    fn the_first_paragraph_ends_at_an_empty_line() {
+        assert_eq!(first_paragraph("\none\n  two\n\nthree"), "one two");
+    }
+}

@@ -1,0 +1,53 @@
+//! The templates under `reports/`, built into the program, and the filters that they use.
+
+use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd};
+use tera::{Context, Kwargs, State, Tera, TeraResult, Value};
+
+use super::view::View;
+use super::{Report, escape};
+
+/// Fills the template `name`, of which `parts` are the pieces that it includes.
+pub(super) fn fill(name: &str, parts: &[(&str, &str)], report: &Report) -> TeraResult<String> {
+    let mut tera = Tera::new();
+    tera.register_filter("sentence", sentence);
+    tera.register_filter("prose", prose);
+    tera.register_filter("md", |text: &str, _: Kwargs, _: &State| escape::markdown_sentence(text));
+    tera.register_filter("md_text", |text: &str, _: Kwargs, _: &State| escape::markdown_text(text));
+    tera.register_filter("md_code", |text: &str, _: Kwargs, _: &State| escape::markdown_code(text));
+    tera.register_filter("md_block", |text: &str, _: Kwargs, _: &State| escape::markdown_block(text));
+    tera.autoescape_on(vec![".html"]);
+    tera.add_raw_templates(parts.iter().copied())?;
+    tera.render(name, &Context::from_serialize(&View::of(report))?)
+}
+
+/// A sentence with backquotes, as HTML.
+fn sentence(text: &str, _: Kwargs, _: &State) -> Value {
+    Value::safe_string(&escape::html_sentence(text))
+}
+
+/// A text in Markdown, as HTML. Its own HTML is shown as text, pictures as their words, and links lead to the web
+/// or nowhere: the text may hold names from the audited system.
+fn prose(text: &str, _: Kwargs, _: &State) -> Value {
+    let events = Parser::new_ext(text, Options::ENABLE_TABLES).filter_map(harmless);
+    let mut html = String::with_capacity(text.len().saturating_mul(2));
+    pulldown_cmark::html::push_html(&mut html, events);
+    Value::safe_string(&html)
+}
+
+fn harmless(event: Event<'_>) -> Option<Event<'_>> {
+    match event {
+        Event::Html(text) | Event::InlineHtml(text) => Some(Event::Text(text)),
+        Event::Start(Tag::HtmlBlock | Tag::Image { .. }) | Event::End(TagEnd::HtmlBlock | TagEnd::Image) => {
+            None
+        }
+        Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+            let is_web = dest_url.starts_with("https://") || dest_url.starts_with("http://");
+            let dest_url = if is_web { dest_url } else { CowStr::Borrowed("#") };
+            Some(Event::Start(Tag::Link { link_type, dest_url, title, id }))
+        }
+        // The page has its own headings; one inside a finding would break their order.
+        Event::Start(Tag::Heading { .. }) => Some(Event::Start(Tag::Paragraph)),
+        Event::End(TagEnd::Heading(_)) => Some(Event::End(TagEnd::Paragraph)),
+        other => Some(other),
+    }
+}

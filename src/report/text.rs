@@ -1,0 +1,415 @@
+//! The report for a terminal: findings drawn as rustc draws them, at 80 columns, readable without colour.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Element, Group as Drawing, Level, Origin, Renderer, Snippet};
+use anstyle::{AnsiColor, Style};
+
+use super::prose::{clipped, padded, wrapped};
+use super::view::{Chain, FixView, Group, Message, PlaceView, StepState, TargetRow, View};
+use super::{Report, Verdict};
+use crate::finding::Severity;
+use crate::simulate::Outcome;
+
+/// Columns that every line fits in, but for paths, commands and lines that cannot be broken.
+const WIDTH: usize = 80;
+/// Places of one rule that are drawn with their line; the others are listed.
+const DRAWN_PLACES: usize = 4;
+/// Columns of a cell of the matrix: the longest is `unknown: root filesystem`.
+const CELL: usize = 26;
+
+const BOLD: Style = Style::new().bold();
+const FAINT: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const OPEN: Style = AnsiColor::Yellow.on_default();
+
+/// Whether the text holds terminal colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// It does; what prints it strips them where they are not wanted.
+    Styled,
+    /// It does not.
+    Plain,
+}
+
+/// The whole report.
+#[must_use]
+pub fn render(report: &Report, colour: Colour) -> String {
+    let view = View::of(report);
+    let mut out = String::new();
+    header(&mut out, &view);
+    matrix(&mut out, &view);
+    where_it_stops(&mut out, &view);
+    for group in &view.groups {
+        out.push_str(&finding(group));
+        out.push('\n');
+    }
+    not_evaluated(&mut out, &view);
+    summary(&mut out, &view);
+    finish(out, colour)
+}
+
+/// The boots alone, step by step.
+#[must_use]
+pub fn render_boots(report: &Report, colour: Colour) -> String {
+    let view = View::of(report);
+    let mut out = String::new();
+    header(&mut out, &view);
+    for chain in &view.chains {
+        steps(&mut out, chain);
+    }
+    line(&mut out, &format!("{}{}{:#}", verdict_style(&view), view.headline, verdict_style(&view)));
+    finish(out, colour)
+}
+
+fn finish(styled: String, colour: Colour) -> String {
+    match colour {
+        Colour::Styled => styled,
+        Colour::Plain => {
+            let plain = anstream::adapter::strip_str(&styled).to_string();
+            plain.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+        }
+    }
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text.trim_end());
+    out.push('\n');
+}
+
+/// `text` in lines that begin with `first`, then with as many spaces.
+fn paragraph(out: &mut String, first: &str, text: &str) {
+    let indent = first.chars().count();
+    for (index, piece) in wrapped(text, WIDTH.saturating_sub(indent)).iter().enumerate() {
+        let start = if index == 0 { first.to_owned() } else { " ".repeat(indent) };
+        line(out, &format!("{start}{piece}"));
+    }
+}
+
+fn header(out: &mut String, view: &View) {
+    line(out, &format!("{BOLD}bootproof {}{BOLD:#}", view.version));
+    line(out, &format!("{}: {}", view.source, view.system));
+    out.push('\n');
+}
+
+fn outcome_style(outcome: Option<Outcome>) -> Style {
+    match outcome {
+        Some(Outcome::Boots) => GOOD,
+        Some(Outcome::Fails) => BAD,
+        Some(Outcome::Unknown) => OPEN,
+        None => FAINT,
+    }
+}
+
+fn verdict_style(view: &View) -> Style {
+    match view.verdict {
+        Verdict::Pass => GOOD.bold(),
+        Verdict::Fail => BAD,
+    }
+}
+
+/// Targets down, entries across; as many entries beside each other as fit.
+fn matrix(out: &mut String, view: &View) {
+    if view.entries.is_empty() {
+        return;
+    }
+    let names =
+        view.targets.iter().map(|row| row.name.chars().count()).max().unwrap_or_default().clamp(6, 24);
+    let columns = WIDTH.saturating_sub(names.saturating_add(4)).checked_div(CELL).unwrap_or_default().max(1);
+    for (block, entries) in view.entries.chunks(columns).enumerate() {
+        let mut head = format!("  {}", padded("", names));
+        for entry in entries {
+            let mark = if entry.default { " default" } else { "" };
+            let _ =
+                write!(head, "  {}", padded(&format!("[{}]{mark}", entry.number), CELL.saturating_sub(2)));
+        }
+        line(out, &format!("{FAINT}{}{FAINT:#}", head.trim_end()));
+        for row in &view.targets {
+            line(out, &matrix_row(row, names, block.saturating_mul(columns), columns));
+        }
+    }
+    out.push('\n');
+    for entry in &view.entries {
+        paragraph(out, &format!("  [{}] ", entry.number), &entry.title);
+    }
+    out.push('\n');
+}
+
+fn matrix_row(row: &TargetRow, names: usize, skip: usize, take: usize) -> String {
+    let mut text = format!("  {}", padded(&clipped(&row.name, names), names));
+    for cell in row.cells.iter().skip(skip).take(take) {
+        let style = outcome_style(cell.outcome);
+        let _ = write!(text, "  {style}{}{style:#}", padded(&cell.label, CELL.saturating_sub(2)));
+    }
+    text.trim_end().to_owned()
+}
+
+/// One sentence for each way in which a boot does not get through.
+fn where_it_stops(out: &mut String, view: &View) {
+    let mut ways: Vec<(&Chain, Vec<usize>)> = Vec::new();
+    for chain in view.chains.iter().filter(|chain| chain.outcome != Outcome::Boots) {
+        let same = |(other, _): &&mut (&Chain, Vec<usize>)| {
+            other.targets == chain.targets && other.label == chain.label && stop(other) == stop(chain)
+        };
+        match ways.iter_mut().find(same) {
+            Some((_, entries)) => entries.push(chain.entry),
+            None => ways.push((chain, vec![chain.entry])),
+        }
+    }
+    for (chain, entries) in ways {
+        let style = outcome_style(Some(chain.outcome));
+        let entries: String = entries.iter().map(|entry| format!("[{entry}]")).collect();
+        line(out, &format!("  {entries} {style}{}{style:#}", chain.label));
+        paragraph(out, "      on ", &chain.targets.join(", "));
+        paragraph(out, "      ", stop(chain));
+    }
+    out.push('\n');
+}
+
+/// What is said of the step at which a boot ends, as far as is known.
+fn stop(chain: &Chain) -> &str {
+    let ends_here = |state: StepState| match chain.outcome {
+        Outcome::Fails => state == StepState::Fails,
+        Outcome::Boots | Outcome::Unknown => state == StepState::Unknown,
+    };
+    chain.steps.iter().find(|step| ends_here(step.state)).map_or("", |step| &step.detail)
+}
+
+/// Each step of a chain on its line.
+fn steps(out: &mut String, chain: &Chain) {
+    let mark = if chain.default { ", the default" } else { "" };
+    line(out, &format!("{BOLD}{}{BOLD:#}{mark}", chain.title));
+    paragraph(out, "  on ", &chain.targets.join(", "));
+    if let Some(kernel) = &chain.kernel {
+        line(out, &format!("  {FAINT}kernel {kernel}{FAINT:#}"));
+    }
+    if let Some(initrd) = &chain.initrd {
+        line(out, &format!("  {FAINT}initrd {initrd}{FAINT:#}"));
+    }
+    out.push('\n');
+    for step in &chain.steps {
+        let style = match step.state {
+            StepState::Ok => GOOD,
+            StepState::Fails => BAD,
+            StepState::Unknown => OPEN,
+            StepState::NotReached => FAINT,
+        };
+        let head = format!("  {} {} ", padded(&step.name, 15), padded(step.state.name(), 11));
+        let mut text = String::new();
+        paragraph(&mut text, &head, if step.detail.is_empty() { "-" } else { &step.detail });
+        out.push_str(&text.replacen(step.state.name(), &format!("{style}{}{style:#}", step.state.name()), 1));
+        if let (Some(path), true) = (&step.path, step.state != StepState::NotReached) {
+            let at = step.line.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
+            line(out, &format!("{}{FAINT}--> {at}{FAINT:#}", " ".repeat(head.chars().count())));
+        }
+    }
+    out.push('\n');
+}
+
+fn level(severity: Severity) -> Level<'static> {
+    let level = match severity {
+        Severity::Blocker | Severity::High => Level::ERROR,
+        Severity::Medium => Level::WARNING,
+        Severity::Low => Level::INFO,
+        Severity::Info => Level::NOTE,
+    };
+    level.with_name(severity.name())
+}
+
+/// All places of one rule, as one drawing.
+fn finding(group: &Group) -> String {
+    let drawn = group.places.get(..DRAWN_PLACES).unwrap_or(&group.places);
+    let head = group.severity.name().len().saturating_add(group.rule.len()).saturating_add(4);
+    let title = wrapped(&group.title, WIDTH.saturating_sub(head)).join("\n");
+    let mut drawing = Drawing::with_title(level(group.severity).primary_title(title).id(group.rule.as_str()));
+    let last_line = drawn.iter().filter_map(|place| place.line).max().unwrap_or_default();
+    let gutter = if last_line == 0 { 0 } else { last_line.to_string().len() };
+    for place in drawn {
+        let (element, is_said) = draw(place, gutter);
+        drawing = drawing.element(element);
+        let room = WIDTH.saturating_sub(gutter).saturating_sub(3);
+        for message in place.messages.iter().filter(|_| !is_said) {
+            let text = wrapped(&said(message), room).join("\n");
+            drawing = drawing.element(Level::NOTE.no_name().message(text));
+        }
+    }
+    let mut notes: Vec<(&str, String)> = Vec::new();
+    if let Some(rest) = group.places.get(DRAWN_PLACES..).filter(|rest| !rest.is_empty()) {
+        notes.push(("also", other_places(group, rest)));
+    }
+    notes.extend(scopes(group));
+    notes.push(("why", super::prose::first_paragraph(&group.why)));
+    // The columns left beside the line number, ` = ` and the note's own name.
+    let room = |name: &str| WIDTH.saturating_sub(gutter).saturating_sub(name.len()).saturating_sub(5);
+    for (name, text) in notes.into_iter().filter(|(_, text)| !text.is_empty()) {
+        let text = wrapped(&text, room(name)).join("\n");
+        drawing = drawing.element(Level::NOTE.with_name(name).message(text));
+    }
+    for text in fixes(group, room("fix")) {
+        drawing = drawing.element(Level::HELP.with_name("fix").message(text));
+    }
+    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(WIDTH);
+    let mut text = renderer.render(&[drawing]);
+    text.push('\n');
+    text
+}
+
+/// A place: its line with a caret, or the name of the file alone; and whether what is wrong there could be said
+/// beside the caret.
+fn draw(place: &PlaceView, gutter: usize) -> (Element<'_>, bool) {
+    let line = place.line.map(|line| usize::try_from(line).unwrap_or(usize::MAX));
+    let (Some(line), Some(snippet)) = (line, &place.snippet) else {
+        let origin = Origin::path(place.path.as_str());
+        return (line.into_iter().fold(origin, Origin::line).into(), false);
+    };
+    let source = format!("{}{}{}", snippet.before, snippet.marked, snippet.after);
+    let start = snippet.before.len();
+    let mut annotation = AnnotationKind::Primary.span(start..start.saturating_add(snippet.marked.len()));
+    // Beside the number: ` | ` and a space before the label.
+    let room = WIDTH.saturating_sub(gutter).saturating_sub(4);
+    let only = match place.messages.as_slice() {
+        [only] => Some(said(only)),
+        _ => None,
+    };
+    let fits = |text: &String| {
+        let carets = snippet.carets.chars().count();
+        source.chars().count() <= room && carets.saturating_add(text.chars().count()) <= room
+    };
+    let label = only.filter(fits);
+    let is_said = label.is_some();
+    if let Some(label) = label {
+        annotation = annotation.label(label);
+    }
+    let snippet = Snippet::source(source).line_start(line).path(place.path.as_str()).annotation(annotation);
+    (snippet.into(), is_said)
+}
+
+/// A message, after the targets that it is for where others hear something else.
+fn said(message: &Message) -> String {
+    match message.targets.as_slice() {
+        [] => message.text.clone(),
+        targets => format!("{}: {}", targets.join(", "), message.text),
+    }
+}
+
+/// `etc/fstab:7, 8, 9; etc/crypttab:1`.
+fn other_places(group: &Group, places: &[PlaceView]) -> String {
+    let mut out = String::new();
+    let mut path = "";
+    for place in places {
+        let separator = if out.is_empty() {
+            ""
+        } else if place.path == path && place.line.is_some() {
+            ", "
+        } else {
+            "; "
+        };
+        out.push_str(separator);
+        match place.line {
+            Some(line) if place.path == path => {
+                let _ = write!(out, "{line}");
+            }
+            Some(line) => {
+                let _ = write!(out, "{}:{line}", place.path);
+            }
+            None => out.push_str(&place.path),
+        }
+        path = &place.path;
+    }
+    if group.more_places > 0 {
+        let _ = write!(out, "; and {} more, which the JSON report lists", group.more_places);
+    }
+    out
+}
+
+/// On which targets and for which boot entries.
+fn scopes(group: &Group) -> Vec<(&'static str, String)> {
+    let mut notes = Vec::new();
+    if group.targets_differ {
+        for place in group.places.iter().take(DRAWN_PLACES) {
+            let at = place.line.map_or_else(|| place.path.clone(), |line| format!("{}:{line}", place.path));
+            notes.extend(place.scope.targets.as_ref().map(|targets| ("on", format!("{targets}, at {at}"))));
+        }
+    } else {
+        notes.extend(group.scope.targets.clone().map(|targets| ("on", targets)));
+    }
+    notes.extend(group.scope.entries.clone().map(|entries| ("boot entry", entries)));
+    notes
+}
+
+/// Each step of the remedy, ready to stand after `= fix: `.
+fn fixes(group: &Group, room: usize) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut edits = group.places.iter().flat_map(|place| &place.fixes);
+    for edit in edits.by_ref().take(DRAWN_PLACES) {
+        out.push(fix(edit, room));
+    }
+    let more = edits.count();
+    if more > 0 {
+        out.push(format!("and {more} more lines in the same way"));
+    }
+    out.extend(group.fixes.iter().map(|step| fix(step, room)));
+    out
+}
+
+fn fix(fix: &FixView, room: usize) -> String {
+    match fix {
+        // Commands are not broken into lines: they are copied.
+        FixView::Command { command } => command.clone(),
+        FixView::Advice { text } => wrapped(text, room).join("\n"),
+        FixView::Replace { path, line, with } => {
+            let place = line.map_or_else(|| format!("`{path}`"), |line| format!("line {line} of `{path}`"));
+            match with {
+                Some(with) => format!("write {place} as\n{with}"),
+                None => format!("delete {place}"),
+            }
+        }
+    }
+}
+
+fn not_evaluated(out: &mut String, view: &View) {
+    if view.not_evaluated.is_empty() {
+        return;
+    }
+    line(out, &format!("{BOLD}Could not be decided{BOLD:#}, because the input does not say:"));
+    for need in &view.not_evaluated {
+        paragraph(out, "  - ", &format!("{} (for {})", need.needs, need.rules.join(", ")));
+    }
+    out.push('\n');
+}
+
+fn summary(out: &mut String, view: &View) {
+    let style = verdict_style(view);
+    let mut text = String::new();
+    paragraph(&mut text, "", &view.headline);
+    line(out, &format!("{style}{}{style:#}", text.trim_end()));
+    let verdict = match view.verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+    };
+    line(out, &format!("Verdict: {style}{verdict}{style:#} ({})", view.tally));
+    paragraph(out, "Next: ", &view.next);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_report_reads_well_at_80_columns() {
+        insta::assert_snapshot!(render(&sample::san_server(), Colour::Plain));
+    }
+
+    #[test]
+    fn a_healthy_system_needs_a_few_lines() {
+        insta::assert_snapshot!(render(&sample::healthy(), Colour::Plain));
+    }
+
+    #[test]
+    fn the_boots_alone_show_each_step() {
+        insta::assert_snapshot!(render_boots(&sample::san_server(), Colour::Plain));
+    }
+}

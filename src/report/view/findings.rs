@@ -1,0 +1,286 @@
+//! Findings as a reader wants them: one block a rule, one place a line, whatever the number of targets and boot
+//! entries that repeat it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::super::escape::{shown, shown_lines, shown_marked};
+use super::super::{NotEvaluated, Report};
+use crate::finding::{Finding, Fix, Severity};
+use crate::place::Place;
+
+/// Characters of a line that are shown around its caret. A kernel command line is some hundreds; a hostile line has
+/// millions.
+const LONGEST_LINE: usize = 600;
+
+/// Places of one rule that are drawn. Nobody reads more; a hostile file has a million.
+const MOST_PLACES: usize = 500;
+
+/// The findings of one rule.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct Group {
+    /// For links: the rule's id, with a number where it stands for several blocks.
+    pub(in super::super) anchor: String,
+    pub(in super::super) rule: String,
+    pub(in super::super) severity: Severity,
+    pub(in super::super) title: String,
+    /// Why it matters, in Markdown.
+    pub(in super::super) why: String,
+    pub(in super::super) decides: Vec<String>,
+    pub(in super::super) refs: Vec<String>,
+    /// In the order of their paths and lines.
+    pub(in super::super) places: Vec<PlaceView>,
+    /// Places beyond [`MOST_PLACES`], which only the JSON report lists.
+    pub(in super::super) more_places: usize,
+    /// On which targets and for which entries, all places together.
+    pub(in super::super) scope: Scope,
+    /// Whether the places are not all on the same targets, so that each has to say on which.
+    pub(in super::super) targets_differ: bool,
+    /// Commands and advice for all places together, each once.
+    pub(in super::super) fixes: Vec<FixView>,
+    /// Indices of the targets concerned; all of them where the target does not matter.
+    pub(in super::super) target_indices: Vec<usize>,
+}
+
+/// One place where a rule found its problem.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct PlaceView {
+    /// For links: the fingerprints of the findings that meet here.
+    pub(in super::super) anchors: Vec<String>,
+    pub(in super::super) path: String,
+    pub(in super::super) line: Option<u32>,
+    pub(in super::super) column: Option<u32>,
+    pub(in super::super) snippet: Option<Snippet>,
+    /// What is wrong, once for all targets for which it is said alike.
+    pub(in super::super) messages: Vec<Message>,
+    pub(in super::super) scope: Scope,
+    /// Lines to write otherwise, for this place.
+    pub(in super::super) fixes: Vec<FixView>,
+    pub(in super::super) target_indices: Vec<usize>,
+}
+
+/// A line, with the stretch that is meant.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct Snippet {
+    pub(in super::super) before: String,
+    pub(in super::super) marked: String,
+    pub(in super::super) after: String,
+    /// Carets and the spaces before them, to be drawn under the line in a fixed-width font.
+    pub(in super::super) carets: String,
+}
+
+/// What is wrong at a place.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct Message {
+    pub(in super::super) text: String,
+    /// The targets for which this is said, where others hear something else; else empty.
+    pub(in super::super) targets: Vec<String>,
+}
+
+/// Targets and boot entries concerned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(in super::super) struct Scope {
+    /// `kvm, vmware`, `every target`; null where the target does not matter.
+    pub(in super::super) targets: Option<String>,
+    /// Titles, or `every boot entry`; null where it is not a matter of the entry.
+    pub(in super::super) entries: Option<String>,
+}
+
+/// A step of a remedy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub(in super::super) enum FixView {
+    /// A command, one line or several.
+    Command { command: String },
+    /// A line to write otherwise, or to delete.
+    Replace { path: String, line: Option<u32>, with: Option<String> },
+    /// A sentence.
+    Advice { text: String },
+}
+
+/// Something that the input does not hold, and the rules that wait for it.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct Need {
+    pub(in super::super) needs: String,
+    pub(in super::super) rules: Vec<String>,
+}
+
+/// Groups findings, which are sorted, by rule, then by place.
+pub(super) fn groups(report: &Report) -> Vec<Group> {
+    let mut by_rule: Vec<Vec<&Finding>> = Vec::new();
+    for finding in &report.findings {
+        let alike = |group: &&mut Vec<&Finding>| {
+            group.first().is_some_and(|other| {
+                (&other.rule, other.severity, &other.title)
+                    == (&finding.rule, finding.severity, &finding.title)
+            })
+        };
+        match by_rule.iter_mut().find(alike) {
+            Some(group) => group.push(finding),
+            None => by_rule.push(vec![finding]),
+        }
+    }
+    let mut groups: Vec<Group> = by_rule.iter().filter_map(|findings| group(report, findings)).collect();
+    number_repeated_anchors(&mut groups);
+    groups
+}
+
+fn number_repeated_anchors(groups: &mut [Group]) {
+    let mut seen = BTreeMap::new();
+    for group in groups {
+        let count = seen.entry(group.anchor.clone()).and_modify(|count| *count += 1_usize).or_insert(1);
+        if *count > 1 {
+            group.anchor = format!("{}-{count}", group.anchor);
+        }
+    }
+}
+
+fn group(report: &Report, findings: &[&Finding]) -> Option<Group> {
+    let first = *findings.first()?;
+    let mut by_place: BTreeMap<&Place, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        by_place.entry(&finding.at).or_default().push(finding);
+    }
+    let places: Vec<PlaceView> =
+        by_place.values().take(MOST_PLACES).filter_map(|findings| place(report, findings)).collect();
+    let scope = scope(report, findings);
+    let targets_differ = places.iter().any(|place| place.scope.targets != scope.targets);
+    let fixes = findings.iter().flat_map(|finding| &finding.fix).filter(|fix| !is_edit(fix)).map(fix_view);
+    Some(Group {
+        anchor: anchor(&first.rule),
+        rule: shown(&first.rule),
+        severity: first.severity,
+        title: shown(&first.title),
+        why: shown_lines(&first.why),
+        decides: first.decides.iter().map(|id| shown(id)).collect(),
+        refs: first.refs.iter().map(|reference| shown(reference)).collect(),
+        more_places: by_place.len().saturating_sub(places.len()),
+        places,
+        scope,
+        targets_differ,
+        fixes: each_once(fixes),
+        target_indices: target_indices(report, findings),
+    })
+}
+
+fn place(report: &Report, findings: &[&Finding]) -> Option<PlaceView> {
+    let first = *findings.first()?;
+    let fixes = findings.iter().flat_map(|finding| &finding.fix).filter(|fix| is_edit(fix)).map(fix_view);
+    Some(PlaceView {
+        anchors: each_once(findings.iter().map(|finding| format!("f-{}", anchor(&finding.fingerprint)))),
+        path: shown(&first.at.path),
+        line: first.at.line,
+        column: first.at.column,
+        snippet: snippet(first),
+        messages: messages(findings),
+        scope: scope(report, findings),
+        fixes: each_once(fixes),
+        target_indices: target_indices(report, findings),
+    })
+}
+
+fn messages(findings: &[&Finding]) -> Vec<Message> {
+    let texts = each_once(findings.iter().map(|finding| shown(&finding.message)));
+    let only_one = texts.len() == 1;
+    let message = |text: String| {
+        let saying = findings.iter().filter(|finding| !only_one && shown(&finding.message) == text);
+        let targets = each_once(saying.filter_map(|finding| finding.target.as_deref().map(shown)));
+        Message { text, targets }
+    };
+    texts.into_iter().map(message).collect()
+}
+
+fn snippet(finding: &Finding) -> Option<Snippet> {
+    let line = finding.snippet.as_deref()?.lines().next().unwrap_or_default();
+    let offset = |column: u32| usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(1);
+    let indent = line.len().saturating_sub(line.trim_start().len());
+    let start = finding.at.column.filter(|column| offset(*column) < line.len()).map(offset);
+    let end = finding.at.end.map(offset).filter(|end| start.is_some_and(|start| *end > start));
+    // Without a column the whole line is meant; with a column alone, the word that begins there.
+    let (start, end) = match (start, end) {
+        (Some(start), Some(end)) => (start, end),
+        (Some(start), None) if start > 0 => (start, word_end(line, start)),
+        (_, _) => (indent, line.trim_end().len()),
+    };
+    let (text, mark) = shown_marked(line, start..end, LONGEST_LINE);
+    let before = text.get(..mark.start).unwrap_or_default().to_owned();
+    let marked = text.get(mark.clone()).unwrap_or_default().to_owned();
+    let after = text.get(mark.end..).unwrap_or_default().to_owned();
+    let columns = |text: &str| unicode_width::UnicodeWidthStr::width(text);
+    let carets = format!("{}{}", " ".repeat(columns(&before)), "^".repeat(columns(&marked).max(1)));
+    Some(Snippet { before, marked, after, carets })
+}
+
+fn word_end(line: &str, start: usize) -> usize {
+    let rest = line.get(start..).unwrap_or_default();
+    let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    start.saturating_add(length)
+}
+
+/// Whether a fix belongs to its place, and not to all places of the rule together.
+fn is_edit(fix: &Fix) -> bool {
+    matches!(fix, Fix::Replace { .. })
+}
+
+fn fix_view(fix: &Fix) -> FixView {
+    match fix {
+        Fix::Command { command } => FixView::Command { command: shown_lines(command) },
+        Fix::Replace { at, with } => {
+            FixView::Replace { path: shown(&at.path), line: at.line, with: with.as_deref().map(shown_lines) }
+        }
+        Fix::Advice { text } => FixView::Advice { text: shown(text) },
+    }
+}
+
+fn scope(report: &Report, findings: &[&Finding]) -> Scope {
+    let targets = each_once(findings.iter().filter_map(|finding| finding.target.as_deref()));
+    let entries = each_once(findings.iter().filter_map(|finding| finding.entry.as_deref()));
+    let all_entries = each_once(report.boots.iter().map(|boot| boot.entry.as_str()));
+    let all_targets: Vec<&str> = report.targets.iter().map(|target| target.name.as_str()).collect();
+    Scope {
+        targets: words(&targets, &all_targets, "every target"),
+        entries: words(&entries, &all_entries, "every boot entry"),
+    }
+}
+
+fn words(names: &[&str], all: &[&str], every: &str) -> Option<String> {
+    if names.is_empty() {
+        return None;
+    }
+    let is_every = all.len() > 1 && all.iter().all(|name| names.contains(name));
+    Some(if is_every { every.to_owned() } else { shown(&names.join(", ")) })
+}
+
+fn target_indices(report: &Report, findings: &[&Finding]) -> Vec<usize> {
+    let concerned = |name: &str| {
+        findings.iter().any(|finding| finding.target.as_deref().is_none_or(|target| target == name))
+    };
+    let targets = report.targets.iter().enumerate();
+    targets.filter(|(_, target)| concerned(&target.name)).map(|(index, _)| index).collect()
+}
+
+/// A name as the fragment of a URL.
+fn anchor(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
+/// The items in their order, each once.
+fn each_once<T: Ord + Clone>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    items.into_iter().filter(|item| seen.insert(item.clone())).collect()
+}
+
+/// What is missing, each with the rules that wait for it.
+pub(super) fn needs(not_evaluated: &[NotEvaluated]) -> Vec<Need> {
+    let mut needs: Vec<Need> = Vec::new();
+    for item in not_evaluated {
+        let (what, rule) = (shown(&item.needs), shown(&item.rule));
+        match needs.iter_mut().find(|need| need.needs == what) {
+            Some(need) if need.rules.contains(&rule) => {}
+            Some(need) => need.rules.push(rule),
+            None => needs.push(Need { needs: what, rules: vec![rule] }),
+        }
+    }
+    needs
+}

@@ -1,0 +1,164 @@
+//! The report as a reader wants it: boots by target and entry, findings of one rule together, in words.
+//!
+//! Text, Markdown and HTML draw the same view, so they say the same. All strings in it are fit to be shown (no
+//! control characters); what is special to a format is escaped by its renderer. The JSON report does not pass here.
+
+mod boots;
+mod findings;
+
+use serde::Serialize;
+
+pub(super) use boots::{Chain, Entry, StepState, TargetRow};
+pub(super) use findings::{FixView, Group, Message, Need, PlaceView};
+
+use super::escape::shown;
+use super::prose::{counted, listed};
+use super::{Report, Verdict};
+use crate::finding::Severity;
+use crate::simulate::{Boot, Outcome};
+
+/// Everything that a page says.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    pub(super) version: &'static str,
+    /// What the user called the system.
+    pub(super) source: String,
+    /// The system in words: `CentOS release 6.10 (Final), x86_64`.
+    pub(super) system: String,
+    pub(super) verdict: Verdict,
+    /// The verdict in one sentence.
+    pub(super) headline: String,
+    /// The boot entries, numbered from 1.
+    pub(super) entries: Vec<Entry>,
+    /// The targets, each with one cell an entry.
+    pub(super) targets: Vec<TargetRow>,
+    /// What each entry does, once for all targets on which it does the same.
+    pub(super) chains: Vec<Chain>,
+    /// Findings of one rule, worst first.
+    pub(super) groups: Vec<Group>,
+    pub(super) not_evaluated: Vec<Need>,
+    /// Number of findings of each severity, worst first.
+    pub(super) counts: Vec<Count>,
+    /// `2 blockers, 1 high`; `nothing found`.
+    pub(super) tally: String,
+    /// What to do now, in one or two sentences.
+    pub(super) next: String,
+}
+
+/// Number of findings of one severity.
+#[derive(Debug, Serialize)]
+pub(super) struct Count {
+    pub(super) severity: Severity,
+    pub(super) count: usize,
+    /// What the severity means.
+    pub(super) meaning: &'static str,
+}
+
+impl View {
+    /// Words and groups `report`.
+    pub(super) fn of(report: &Report) -> Self {
+        let groups = findings::groups(report);
+        let counts = counts(&groups);
+        let tally = tally(&counts);
+        Self {
+            version: report.tool.version,
+            source: shown(&report.system.source),
+            system: shown(
+                report.system.system.id.as_deref().unwrap_or("a system that does not say what it is"),
+            ),
+            verdict: report.verdict,
+            headline: headline(report),
+            entries: boots::entries(&report.boots),
+            targets: boots::rows(report),
+            chains: boots::chains(report),
+            not_evaluated: findings::needs(&report.not_evaluated),
+            next: next(report, &groups),
+            groups,
+            counts,
+            tally,
+        }
+    }
+}
+
+fn counts(groups: &[Group]) -> Vec<Count> {
+    let count = |severity| {
+        let of_severity = groups.iter().filter(|group| group.severity == severity);
+        Count {
+            severity,
+            count: of_severity.map(|group| group.places.len().saturating_add(group.more_places)).sum(),
+            meaning: meaning(severity),
+        }
+    };
+    Severity::ALL.into_iter().map(count).collect()
+}
+
+fn meaning(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Blocker => "will not boot, or not be reachable",
+        Severity::High => "loses a service or data, or hangs",
+        Severity::Medium => "works by luck",
+        Severity::Low => "untidy",
+        Severity::Info => "good to know",
+    }
+}
+
+fn tally(counts: &[Count]) -> String {
+    let word = |count: &Count| match count.severity {
+        Severity::Blocker => counted(count.count, "blocker"),
+        severity => format!("{} {}", count.count, severity.name()),
+    };
+    let words: Vec<String> = counts.iter().filter(|count| count.count > 0).map(word).collect();
+    if words.is_empty() { "nothing found".to_owned() } else { words.join(", ") }
+}
+
+/// The boot that the loader picks by itself on each target, or the first where none is marked.
+fn default_boots(report: &Report) -> Vec<&Boot> {
+    let pick = |name: &str| {
+        let on_it = |boot: &&Boot| boot.target == name;
+        let by_itself = report.boots.iter().filter(on_it).find(|boot| boot.default);
+        by_itself.or_else(|| report.boots.iter().find(on_it))
+    };
+    report.targets.iter().filter_map(|target| pick(&target.name)).collect()
+}
+
+fn headline(report: &Report) -> String {
+    let defaults = default_boots(report);
+    if defaults.is_empty() {
+        return "No boot entry was found, so whether it boots cannot be said.".to_owned();
+    }
+    let with = |outcome: Outcome| -> Vec<&str> {
+        defaults.iter().filter(|boot| boot.outcome == outcome).map(|boot| boot.target.as_str()).collect()
+    };
+    let (boots, fails, unknown) = (with(Outcome::Boots), with(Outcome::Fails), with(Outcome::Unknown));
+    let mut parts = Vec::new();
+    if !fails.is_empty() {
+        parts.push(format!("does not boot on {}", listed(&fails)));
+    }
+    if !boots.is_empty() {
+        parts.push(format!("boots on {}", listed(&boots)));
+    }
+    if !unknown.is_empty() {
+        parts.push(format!("cannot be told for {}", listed(&unknown)));
+    }
+    let sentence = shown(&parts.join("; "));
+    let mut letters = sentence.chars();
+    let capital: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    format!("{capital}{}.", letters.as_str())
+}
+
+fn next(report: &Report, groups: &[Group]) -> String {
+    let worst = groups.first().filter(|group| group.severity <= Severity::High);
+    match (report.verdict, worst) {
+        (Verdict::Fail, Some(group)) => {
+            format!(
+                "mend `{rule}` first (`bootproof explain {rule}` says more), then check again",
+                rule = group.rule
+            )
+        }
+        (Verdict::Fail, None) => "see at which step the boot stops, mend that, then check again".to_owned(),
+        (Verdict::Pass, _) if !report.not_evaluated.is_empty() => {
+            "look at what could not be decided; the missing files may hold a surprise".to_owned()
+        }
+        (Verdict::Pass, _) => "nothing stands in the way".to_owned(),
+    }
+}
