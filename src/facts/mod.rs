@@ -14,6 +14,7 @@ pub mod initrds;
 pub mod kernels;
 pub mod libraries;
 pub mod modprobe;
+pub mod near;
 pub mod network;
 pub mod packages;
 pub mod ppp;

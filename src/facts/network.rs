@@ -4,11 +4,19 @@
 //! and network-functions, NetworkManager's `settings/plugins/ifcfg-rh`, and sysconfig's ifcfg(5). Nothing here
 //! decides whether a setting is a problem.
 
+mod groups;
+mod ifcfg;
+mod names;
+
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Gather;
+use crate::parse::routes;
 use crate::place::Place;
+use crate::source::NodeKind;
 
 /// The network configuration files.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -22,6 +30,10 @@ pub struct Network {
     /// The rules file that writes a new persistent name for each interface it does not know
     /// (`75-persistent-net-generator.rules` and its forebears); null when udev has none, or it is masked.
     pub name_generator: Option<Place>,
+    /// Whether initscripts' network scripts are installed.
+    pub network_scripts: bool,
+    /// Whether NetworkManager is installed.
+    pub networkmanager: bool,
 }
 
 /// A value and where it is set.
@@ -53,9 +65,11 @@ pub struct Ifcfg {
     pub name: String,
     /// Whose format.
     pub family: IfcfgFamily,
-    /// Whether the scripts pass the file over at boot because of its name (`ifcfg-eth0.bak`, `ifcfg-eth0~`).
+    /// Whether all that is installed to read it (network scripts, NetworkManager) passes it over for its name.
     pub ignored: bool,
-    /// Whether NetworkManager passes the file over because of its name.
+    /// Whether the network scripts pass the file over for its name (`ifcfg-eth0.bak`, `ifcfg-eth0~`).
+    pub ignored_by_scripts: bool,
+    /// Whether NetworkManager passes the file over for its name.
     pub ignored_by_networkmanager: bool,
     /// Whether the file is of an address alias (`ifcfg-eth0:1`).
     pub alias: bool,
@@ -96,10 +110,26 @@ pub struct Ifcfg {
     pub uuid: Option<Setting>,
     /// `NAME` of the connection.
     pub connection: Option<Setting>,
+    /// `WVDIALSECT` is set, so that `ifup-ppp` makes the peer by itself.
+    pub ppp_can_be_made: bool,
     /// The file has carriage returns: each value that the shell reads ends in one.
     pub carriage_returns: bool,
-    /// Other files that are not passed over and are for the same interface, aliases and loopback aside.
+    /// Other files that are brought up at boot for the same interface, when this one is; files that are passed
+    /// over, aliases and the loopback's aside.
     pub duplicates: Vec<Place>,
+    /// Other files that are not passed over and have the same `UUID`.
+    pub same_uuid: Vec<Place>,
+    /// What the shell would not take for an assignment, or a quote that is never closed.
+    pub mistakes: Vec<IfcfgMistake>,
+}
+
+/// Something in an ifcfg file that is no assignment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct IfcfgMistake {
+    /// Where.
+    pub at: Place,
+    /// A sentence.
+    pub message: String,
 }
 
 /// What a line of a route or rule file is.
@@ -145,15 +175,229 @@ pub struct PersistentName {
     pub kernel: Option<String>,
     /// The bus address or device path it asks for (`KERNELS`, `ID`, `ENV{ID_PATH}`), if it does.
     pub bus: Option<String>,
-    /// Another rule gives the same name, or gives this address another name.
+    /// Other rules that give the same name, or give this address a name.
     pub conflicts: Vec<Place>,
     /// The ifcfg file for this name, if there is one.
     pub ifcfg: Option<Place>,
 }
 
+/// Directory of Red Hat's network scripts and their configuration.
+const RED_HAT: &str = "etc/sysconfig/network-scripts";
+/// Directory of SUSE's network configuration; on Red Hat's systems this is a file.
+const SUSE: &str = "etc/sysconfig/network";
+
+/// Whether there is a file of this name beside Red Hat's ifcfg files.
+pub(super) fn has_sibling(gather: &Gather<'_>, name: &str) -> bool {
+    gather.tree.exists(Path::new(RED_HAT).join(name))
+}
+
+/// Whether `ifup` finds a script of its own for devices of these letters.
+pub(super) fn has_script(gather: &Gather<'_>, letters: &str) -> bool {
+    !letters.is_empty() && has_sibling(gather, &format!("ifup-{letters}"))
+}
+
 /// Reads the network configuration.
 #[must_use]
 pub fn gather(gather: &Gather<'_>) -> Network {
-    let _ = gather;
-    Network::default()
+    let mut network = Network {
+        network_scripts: gather.tree.exists(Path::new(RED_HAT).join("network-functions")),
+        networkmanager: ["usr/sbin/NetworkManager", "sbin/NetworkManager"]
+            .iter()
+            .any(|path| gather.tree.exists(path)),
+        ..Network::default()
+    };
+    if is_directory(gather, RED_HAT) {
+        network.ifcfgs.extend(ifcfg::read(gather, RED_HAT, IfcfgFamily::RedHat, network.networkmanager));
+    }
+    if is_directory(gather, SUSE) {
+        network.ifcfgs.extend(ifcfg::read(gather, SUSE, IfcfgFamily::Suse, false));
+    }
+    ifcfg::join(&mut network);
+    network.routes = read_routes(gather, &network.ifcfgs);
+    network.persistent_names = names::read(gather, &network.ifcfgs);
+    network.name_generator = names::generator(gather);
+    network
+}
+
+fn is_directory(gather: &Gather<'_>, path: &str) -> bool {
+    gather.found(gather.tree.metadata(path)).present().is_some_and(|node| node.kind == NodeKind::Directory)
+}
+
+fn read_routes(gather: &Gather<'_>, ifcfgs: &[Ifcfg]) -> Vec<Route> {
+    type Reader = fn(&[u8]) -> Vec<routes::Route>;
+    const PREFIXES: [(&str, &str, RouteKind, Reader); 7] = [
+        (RED_HAT, "route-", RouteKind::Route, routes::parse_routes),
+        (RED_HAT, "route6-", RouteKind::Route, routes::parse_routes),
+        (RED_HAT, "rule-", RouteKind::Rule, routes::parse_rules),
+        (RED_HAT, "rule6-", RouteKind::Rule, routes::parse_rules),
+        (SUSE, "ifroute-", RouteKind::Route, routes::parse_suse),
+        (SUSE, "ifrule-", RouteKind::Rule, routes::parse_rules),
+        (SUSE, "routes", RouteKind::Route, routes::parse_suse),
+    ];
+    let mut found = Vec::new();
+    for (directory, prefix, kind, reader) in PREFIXES {
+        if !is_directory(gather, directory) {
+            continue;
+        }
+        let whole = prefix == "routes";
+        let keep = |name: &str| if whole { name == prefix } else { name.starts_with(prefix) };
+        for file in gather.read_directory(directory, |name| keep(name) && !ifcfg::is_backup(name, true)) {
+            let stem = file.path.rsplit('/').next().unwrap_or_default();
+            let name = stem.strip_prefix(prefix).unwrap_or_default();
+            let has_ifcfg = whole || ifcfgs.iter().any(|ifcfg| ifcfg.applies_to(name));
+            found.extend(reader(&file.bytes).into_iter().map(|route| Route {
+                at: route.span.at(&file.path),
+                kind,
+                name: name.to_owned(),
+                destination: route.destination,
+                via: route.via,
+                device: route.device,
+                has_ifcfg,
+            }));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Limits;
+    use crate::source::memory::Memory;
+
+    fn gathered(memory: Memory) -> Network {
+        let tree = memory.into_tree();
+        let limits = Limits::default();
+        gather(&Gather::new(&tree, &limits))
+    }
+
+    fn scripts() -> Memory {
+        Memory::new().file("etc/sysconfig/network-scripts/network-functions", "").file(
+            "etc/rc.d/init.d/functions",
+            "__sed_discard_ignored_files='/\\(~\\|\\.bak\\|\\.orig\\|\\.rpmnew\\|\\.rpmorig\\|\\.rpmsave\\)$/d'\n",
+        )
+    }
+
+    #[test]
+    fn an_ifcfg_file_is_read_with_the_place_of_each_setting() {
+        let network = gathered(scripts().file(
+            "etc/sysconfig/network-scripts/ifcfg-eth0",
+            "DEVICE=\"eth0\"\nHWADDR=00:00:5E:00:53:01\nONBOOT=yes\nBOOTPROTO=none\nMTU=9000\n",
+        ));
+        let [ifcfg] = network.ifcfgs.as_slice() else { panic!("{network:?}") };
+        assert_eq!(ifcfg.name, "eth0");
+        assert_eq!(ifcfg.interface.as_deref(), Some("eth0"));
+        let hwaddr = ifcfg.hwaddr.as_ref().unwrap();
+        assert_eq!(hwaddr.value, "00:00:5e:00:53:01");
+        assert_eq!(hwaddr.at.as_ref().unwrap().to_string(), "etc/sysconfig/network-scripts/ifcfg-eth0:2");
+        assert!(ifcfg.starts_at_boot && !ifcfg.ignored && !ifcfg.alias && !ifcfg.loopback);
+        assert!(network.network_scripts && !network.networkmanager);
+    }
+
+    #[test]
+    fn backups_aliases_and_the_loopback_are_told_apart() {
+        let mut memory = scripts();
+        for name in ["eth0", "eth0.bak", "eth0~", "eth0.old", "eth0.rpmsave", "eth0:1", "eth0-range0", "lo"] {
+            let path = format!("etc/sysconfig/network-scripts/ifcfg-{name}");
+            memory = memory.file(&path, "DEVICE=eth0\nONBOOT=yes\n");
+        }
+        let network = gathered(memory);
+        let named = |keep: fn(&Ifcfg) -> bool| {
+            network.ifcfgs.iter().filter(|i| keep(i)).map(|i| i.name.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(named(|i| i.ignored), ["eth0.bak", "eth0.rpmsave", "eth0~"]);
+        assert_eq!(named(|i| i.ignored_by_scripts), ["eth0.bak", "eth0.rpmsave", "eth0~"]);
+        assert_eq!(named(|i| i.ignored_by_networkmanager), ["eth0.bak", "eth0~"]);
+        assert_eq!(named(|i| i.alias), ["eth0-range0", "eth0:1"]);
+        assert_eq!(named(|i| i.loopback), ["lo"]);
+        assert_eq!(named(|i| !i.duplicates.is_empty()), ["eth0", "eth0.old"]);
+    }
+
+    #[test]
+    fn networkmanager_reads_what_the_scripts_pass_over() {
+        let network = gathered(
+            scripts()
+                .file("usr/sbin/NetworkManager", "")
+                .file("etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\n")
+                .file("etc/sysconfig/network-scripts/ifcfg-eth0.rpmsave", "DEVICE=eth0\n"),
+        );
+        assert!(network.ifcfgs.iter().all(|ifcfg| !ifcfg.ignored && ifcfg.duplicates.len() == 1));
+    }
+
+    #[test]
+    fn profiles_that_do_not_start_at_boot_are_no_duplicates() {
+        let network = gathered(
+            scripts()
+                .file("etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\nONBOOT=yes\n")
+                .file("etc/sysconfig/network-scripts/ifcfg-eth0-lab", "DEVICE=eth0\nONBOOT=no\n"),
+        );
+        assert!(network.ifcfgs.iter().all(|ifcfg| ifcfg.duplicates.is_empty()));
+    }
+
+    #[test]
+    fn suse_names_pin_addresses_and_the_network_file_of_red_hat_is_no_directory() {
+        let network = gathered(
+            Memory::new()
+                .file(
+                    "etc/sysconfig/network/ifcfg-eth-id-00:00:5e:00:53:01",
+                    "BOOTPROTO='static'\nSTARTMODE='auto'\nLLADDR=00:00:5E:00:53:99\n",
+                )
+                .file("etc/sysconfig/network/routes", "default 192.0.2.1 - -\n"),
+        );
+        let [ifcfg] = network.ifcfgs.as_slice() else { panic!("{network:?}") };
+        assert_eq!(ifcfg.hwaddr.as_ref().unwrap().value, "00:00:5e:00:53:01");
+        assert_eq!(ifcfg.macaddr.as_ref().unwrap().value, "00:00:5e:00:53:99");
+        assert!(ifcfg.starts_at_boot && !ifcfg.alias);
+        assert_eq!(network.routes.len(), 1);
+        let tree = Memory::new().file("etc/sysconfig/network", "NETWORKING=yes\n").into_tree();
+        let limits = Limits::default();
+        let gathering = Gather::new(&tree, &limits);
+        assert_eq!(gather(&gathering), Network::default());
+        assert_eq!(gathering.into_problems(), []);
+    }
+
+    #[test]
+    fn routes_know_whether_their_interface_is_configured() {
+        let network = gathered(
+            scripts()
+                .file("etc/sysconfig/network-scripts/ifcfg-lan", "DEVICE=eth0\n")
+                .file("etc/sysconfig/network-scripts/route-eth0", "198.51.100.0/24 via 192.0.2.1\n")
+                .file("etc/sysconfig/network-scripts/route-eth1", "203.0.113.0/24 dev eth1\n")
+                .file("etc/sysconfig/network-scripts/rule-eth0.bak", "from 192.0.2.1 table 1\n"),
+        );
+        let rows: Vec<_> = network.routes.iter().map(|r| (r.name.as_str(), r.has_ifcfg)).collect();
+        assert_eq!(rows, [("eth0", true), ("eth1", false)]);
+    }
+
+    #[test]
+    fn persistent_names_find_conflicts_their_ifcfg_and_the_generator() {
+        let rule = |mac: &str, name: &str| {
+            format!(
+                "SUBSYSTEM==\"net\", ATTR{{address}}==\"00:00:5E:00:53:{mac}\", KERNEL==\"eth*\", NAME=\"{name}\"\n"
+            )
+        };
+        let rules = rule("01", "eth0") + &rule("02", "eth0") + &rule("03", "eth1");
+        let network = gathered(
+            scripts()
+                .file("etc/udev/rules.d/70-persistent-net.rules", rules)
+                .link("etc/udev/rules.d/60-net.rules", "/dev/null")
+                .file("lib/udev/rules.d/75-persistent-net-generator.rules", "# generate\n")
+                .file("etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\n"),
+        );
+        let names = &network.persistent_names;
+        assert_eq!(names[0].mac.as_deref(), Some("00:00:5e:00:53:01"));
+        assert_eq!(names[0].conflicts, [names[1].at.clone()]);
+        assert!(names[2].conflicts.is_empty() && names[2].ifcfg.is_none() && names[0].ifcfg.is_some());
+        assert!(network.name_generator.is_some());
+    }
+
+    #[test]
+    fn a_masked_generator_is_none() {
+        let network = gathered(
+            Memory::new()
+                .file("lib/udev/rules.d/75-persistent-net-generator.rules", "# generate\n")
+                .link("etc/udev/rules.d/75-persistent-net-generator.rules", "/dev/null"),
+        );
+        assert_eq!(network.name_generator, None);
+    }
 }
