@@ -1,1 +1,186 @@
 //! Rules as data: YAML files with CEL conditions and Tera messages, checked when they are loaded.
+//!
+//! ```text
+//! rules/<subject>/<id>.yaml
+//!   │  definition  the file's shape
+//!   │  load        YAML -> Rule; every mistake with its line and a caret (error)
+//!   │  types       what a rule may read, from the JSON schemas of facts, targets and boots
+//!   │  check       conditions against these types; template the messages
+//!   ▼
+//! Rule  ──  eval  Facts x Targets x Boots -> Findings; value the facts as CEL sees them; snippet the line shown
+//! ```
+//!
+//! How a rule is written is taught by `rules/README.md`.
+
+mod check;
+mod definition;
+mod error;
+mod eval;
+mod fingerprint;
+mod functions;
+mod load;
+mod snippet;
+mod template;
+mod types;
+mod value;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cel::Env;
+use rayon::prelude::*;
+use schemars::Schema;
+
+pub use error::RuleError;
+pub use load::{Remedy, Rule};
+
+use crate::facts::Facts;
+use crate::finding::Finding;
+use crate::report::NotEvaluated;
+use crate::simulate::Boot;
+use crate::source::Tree;
+use crate::target::Target;
+use load::Language;
+
+include!(concat!(env!("OUT_DIR"), "/built_in_rules.rs"));
+
+/// What rules are evaluated over.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// What the system says of itself.
+    pub facts: &'a Facts,
+    /// The targets asked for.
+    pub targets: &'a [Target],
+    /// How each entry fares on each of these.
+    pub boots: &'a [Boot],
+    /// The system, for the lines that findings point at.
+    pub tree: &'a Tree,
+}
+
+/// What the rules came to.
+#[derive(Debug, Default)]
+pub struct Evaluation {
+    /// Sorted by severity, path, line, rule, target and entry.
+    pub findings: Vec<Finding>,
+    /// Rules that could not be decided for lack of evidence, sorted.
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// Rules that went wrong while they were evaluated (id, what), which is a mistake in the rule.
+    pub mistakes: Vec<(String, String)>,
+}
+
+/// Rules that passed all checks.
+#[derive(Debug)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    language: Arc<Language>,
+}
+
+impl RuleSet {
+    /// The rules that come with the program.
+    ///
+    /// # Errors
+    /// The mistakes in them, which the program's own tests rule out.
+    pub fn built_in() -> Result<Self, Vec<RuleError>> {
+        let mut set = Self::empty()?;
+        let files = BUILT_IN.iter().map(|(path, source)| (PathBuf::from(path), (*source).to_owned()));
+        set.add(files.collect())?;
+        Ok(set)
+    }
+
+    /// No rules yet.
+    ///
+    /// # Errors
+    /// Never in practice: the functions of rules would have to be declared twice.
+    pub fn empty() -> Result<Self, Vec<RuleError>> {
+        let language =
+            Language::new().map_err(|error| vec![RuleError::unreadable("the rule language", error)])?;
+        Ok(Self { rules: Vec::new(), language: Arc::new(language) })
+    }
+
+    /// Adds the rules of a directory: all `*.yaml` in it and below, without following links to directories.
+    /// `rules/targets` and other folders of that name are left out, since targets are no rules.
+    ///
+    /// # Errors
+    /// Every mistake in every file; then nothing is added.
+    pub fn load_dir(&mut self, directory: &Path) -> Result<(), Vec<RuleError>> {
+        let mut files = Vec::new();
+        read_dir(directory, &mut files)?;
+        files.sort();
+        self.add(files)
+    }
+
+    fn add(&mut self, files: Vec<(PathBuf, String)>) -> Result<(), Vec<RuleError>> {
+        let load = |(path, source): &(PathBuf, String)| {
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            load::load(&path.display().to_string(), &stem, source, &self.language)
+        };
+        let loaded: Vec<_> = files.par_iter().map(load).collect();
+        let mut errors = Vec::new();
+        let mut rules: Vec<Rule> = Vec::new();
+        for (rule, (path, source)) in loaded.into_iter().zip(&files) {
+            match rule {
+                Ok(rule) => match self.rules.iter().chain(&rules).find(|known| known.id == rule.id) {
+                    Some(known) => {
+                        let message = format!("there is already a rule `{}`: {}", rule.id, known.path);
+                        let at = source.find(rule.id.as_str()).unwrap_or(0);
+                        let source = Arc::from(source.as_str());
+                        let span = at..at + rule.id.len();
+                        errors.push(RuleError::new(&path.display().to_string(), &source, span, message));
+                    }
+                    None => rules.push(rule),
+                },
+                Err(mistakes) => errors.extend(mistakes),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        self.rules.extend(rules);
+        self.rules.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(())
+    }
+
+    /// The rules, sorted by id.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule called `id`.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.id == id)
+    }
+
+    /// Evaluates all rules.
+    #[must_use]
+    pub fn evaluate(&self, input: &Input<'_>) -> Evaluation {
+        eval::evaluate(&self.rules, &self.language.env, input)
+    }
+}
+
+/// The JSON schema of a rule file, for editors.
+#[must_use]
+pub fn schema() -> Schema {
+    schemars::schema_for!(definition::RuleFile)
+}
+
+/// Reads the rule files below `directory`.
+#[expect(clippy::disallowed_methods, reason = "the user's own rules are no part of the audited system")]
+fn read_dir(directory: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<(), Vec<RuleError>> {
+    let unreadable = |path: &Path, error: std::io::Error| vec![RuleError::unreadable(&path.display().to_string(), error)];
+    for entry in std::fs::read_dir(directory).map_err(|error| unreadable(directory, error))? {
+        let entry = entry.map_err(|error| unreadable(directory, error))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(|error| unreadable(&path, error))?;
+        if kind.is_dir() {
+            if entry.file_name() != "targets" {
+                read_dir(&path, files)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            let source = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+            files.push((path, source));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! The shape of a rule file.
+
+use schemars::JsonSchema;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_saphyr::Spanned;
+
+/// One rule. The file is named after its id: `rules/<subject>/<id>.yaml`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleFile {
+    /// Kebab-case; names the problem, not the cure. The same as the file's name, and never reused for another.
+    #[schemars(with = "String", regex(pattern = r"^[a-z0-9]+(-[a-z0-9]+)*$"))]
+    pub(super) id: Spanned<String>,
+    /// What the rule is about, in a few words; no full stop.
+    #[schemars(with = "String")]
+    pub(super) title: Spanned<String>,
+    /// `blocker`, `high`, `medium`, `low` or `info`; or a CEL expression that gives one of these.
+    #[schemars(with = "String")]
+    pub(super) severity: Spanned<String>,
+    /// Entries of the failure-mode catalogue that the rule decides: `B01`, `N10`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) decides: Vec<Spanned<String>>,
+    /// CEL: the list to walk, one evaluation for each item, which is `it`. Left out: evaluated once.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) each: Option<Spanned<String>>,
+    /// Names or classes of targets, `all`, or `others` (all but `same`): evaluated for each that is selected, as
+    /// `target`. Left out: the target does not matter.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) targets: Option<Vec<Spanned<String>>>,
+    /// Named CEL expressions, in order; each may use those before it.
+    #[serde(default, rename = "let")]
+    #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
+    pub(super) lets: Lets,
+    /// CEL: whether there is a finding.
+    #[schemars(with = "String")]
+    pub(super) when: Spanned<String>,
+    /// CEL: the place of the finding. Left out: `it.at`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) at: Option<Spanned<String>>,
+    /// CEL: the title of the boot entry concerned. Left out: `it.entry` when `it` is one of `boots`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) entry: Option<Spanned<String>>,
+    /// Tera: what is wrong here, in a sentence.
+    #[schemars(with = "String")]
+    pub(super) message: Spanned<String>,
+    /// Markdown: why it matters and how to see it oneself. Not a template: `explain` prints it without a system.
+    #[schemars(with = "String")]
+    pub(super) why: Spanned<String>,
+    /// How to mend it, step by step.
+    #[schemars(with = "Vec<FixStep>")]
+    pub(super) fix: Spanned<Vec<FixStep>>,
+    /// Sources: man pages, documents, bug reports.
+    #[serde(default)]
+    pub(super) refs: Vec<String>,
+}
+
+/// One step of a remedy: exactly one of `command`, `replace` and `advice`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FixStep {
+    /// CEL: whether the step applies. Left out: always.
+    #[serde(default, rename = "if")]
+    #[schemars(with = "Option<String>")]
+    pub(super) condition: Option<Spanned<String>>,
+    /// Tera: a shell command.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) command: Option<Spanned<String>>,
+    /// A line to write otherwise.
+    #[serde(default)]
+    #[schemars(with = "Option<Replace>")]
+    pub(super) replace: Option<Spanned<Replace>>,
+    /// Tera: something to do that is neither, in a sentence.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) advice: Option<Spanned<String>>,
+}
+
+/// A line to write otherwise: `with` a text, or `delete: true`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Replace {
+    /// CEL: the place of the line. Left out: the place of the finding.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) at: Option<Spanned<String>>,
+    /// Tera: the whole line as it should be.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) with: Option<Spanned<String>>,
+    /// Whether the line is to go.
+    #[serde(default)]
+    pub(super) delete: bool,
+}
+
+/// A mapping whose order counts.
+#[derive(Debug, Default)]
+pub(super) struct Lets(pub(super) Vec<(Spanned<String>, Spanned<String>)>);
+
+impl<'de> Deserialize<'de> for Lets {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Lets;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("names with CEL expressions")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Lets, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Lets(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Pairs)
+    }
+}

@@ -1,0 +1,141 @@
+//! The functions of rules beyond CEL's own and its strings extension.
+
+use cel::common::types::{CelBool, CelInt, CelMap, CelMapKey, CelNull, CelString, DYN_TYPE, INT_TYPE, STRING_TYPE};
+use cel::common::value::{CowVal, Val};
+use cel::{DeclarationError, Env, ExecutionError};
+use globset::GlobBuilder;
+
+use super::value::{Unknown, unknown_error};
+
+/// Raises the error of an unknown value. The checker puts it around each name that may be unknown; a rule cannot
+/// write it, since `@` starts no name.
+pub(super) const KNOWN: &str = "@known";
+
+/// A field of a structure that may be null; null if it is.
+pub(super) const FIELD: &str = "@field";
+
+/// An item of a list or map by its position or name; null if there is none.
+pub(super) const ITEM: &str = "@item";
+
+/// How each function that a rule may call is written.
+pub(super) const USAGE: &[(&str, &str)] = &[
+    ("all", "`list.all(x, condition)`"),
+    ("basename", "`basename(path)`"),
+    ("contains", "`text.contains(part)`"),
+    ("endsWith", "`text.endsWith(part)`"),
+    ("exists", "`list.exists(x, condition)`"),
+    ("exists_one", "`list.exists_one(x, condition)`"),
+    ("filter", "`list.filter(x, condition)`"),
+    ("first", "`first(a, b)`, with up to four values of one type"),
+    ("glob", "`glob(text, pattern)`"),
+    ("has", "`has(a.b)`"),
+    ("indexOf", "`text.indexOf(part)`"),
+    ("join", "`list.join(separator)`"),
+    ("lastIndexOf", "`text.lastIndexOf(part)`"),
+    ("lowerAscii", "`text.lowerAscii()`"),
+    ("map", "`list.map(x, value)`"),
+    ("matches", "`text.matches(regular expression)`"),
+    ("number", "`number(text)`"),
+    ("place", "`place(path)` or `place(path, line)`"),
+    ("replace", "`text.replace(old, new)`"),
+    ("size", "`size(list)` or `size(text)`"),
+    ("split", "`text.split(separator)`"),
+    ("startsWith", "`text.startsWith(part)`"),
+    ("string", "`string(number)`"),
+    ("substring", "`text.substring(start)` or `text.substring(start, end)`"),
+    ("trim", "`text.trim()`"),
+    ("upperAscii", "`text.upperAscii()`"),
+];
+
+/// The environment of all rules: CEL's standard library, its strings extension, and the functions here.
+pub(super) fn environment() -> Result<Env, DeclarationError> {
+    let mut env = Env::stdlib().with_optional_support(false);
+    env.add_extension(cel::extensions::strings)?;
+    env.add_overload(KNOWN, "known", vec![DYN_TYPE], known)?;
+    env.add_overload(FIELD, "field", vec![DYN_TYPE, DYN_TYPE], item)?;
+    env.add_overload(ITEM, "item", vec![DYN_TYPE, DYN_TYPE], item)?;
+    env.add_overload("number", "number", vec![STRING_TYPE], number)?;
+    env.add_overload("basename", "basename", vec![STRING_TYPE], basename)?;
+    env.add_overload("glob", "glob", vec![STRING_TYPE, STRING_TYPE], glob)?;
+    env.add_overload("place", "place", vec![STRING_TYPE], place)?;
+    env.add_overload("place", "place_line", vec![STRING_TYPE, INT_TYPE], place)?;
+    env.add_overload("first", "first_2", vec![DYN_TYPE, DYN_TYPE], first)?;
+    env.add_overload("first", "first_3", vec![DYN_TYPE, DYN_TYPE, DYN_TYPE], first)?;
+    env.add_overload("first", "first_4", vec![DYN_TYPE, DYN_TYPE, DYN_TYPE, DYN_TYPE], first)?;
+    Ok(env)
+}
+
+fn known<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let value = args.into_iter().next().ok_or_else(ExecutionError::missing_argument_or_target)?;
+    if let Some(Unknown(needs)) = value.downcast_ref::<Unknown>() {
+        return Err(unknown_error(needs));
+    }
+    Ok(value)
+}
+
+/// A field or item; null if there is none, or nothing to have it.
+fn item<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let mut args = args.into_iter();
+    let (Some(whole), Some(key)) = (args.next(), args.next()) else {
+        return Err(ExecutionError::missing_argument_or_target());
+    };
+    let found = match &whole {
+        CowVal::Borrowed(whole) => whole.as_indexer().map(|whole| whole.get(key.as_ref())),
+        CowVal::Owned(owned) => owned
+            .as_indexer()
+            .map(|whole| whole.get(key.as_ref()).map(|found| CowVal::Owned(found.into_owned()))),
+    };
+    match found {
+        None | Some(Err(ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_))) => {
+            Ok(CowVal::owned(CelNull))
+        }
+        Some(found) => found,
+    }
+}
+
+/// The whole number that a text writes in decimal; null if it writes none.
+fn number<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let number = text(&args, 0)?.trim().parse::<i64>();
+    Ok(number.map_or_else(|_| CowVal::owned(CelNull), |number| CowVal::owned(CelInt::from(number))))
+}
+
+/// What follows the last `/`.
+fn basename<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let path = text(&args, 0)?;
+    let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    Ok(CowVal::owned(CelString::from(name.to_owned())))
+}
+
+/// Whether a text matches a shell pattern; `*` does not match `/`.
+fn glob<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let pattern = GlobBuilder::new(text(&args, 1)?).literal_separator(true).backslash_escape(true).build();
+    let pattern = pattern.map_err(|error| ExecutionError::function_error("glob", error))?;
+    Ok(CowVal::owned(CelBool::from(pattern.compile_matcher().is_match(text(&args, 0)?))))
+}
+
+/// A place: a file as a whole, or a line of it.
+fn place<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let path = text(&args, 0)?.trim_start_matches('/').to_owned();
+    let line: Box<dyn Val> = match args.get(1).and_then(|line| line.downcast_ref::<CelInt>()) {
+        Some(line) => Box::new(CelInt::from(*line.inner())),
+        None => Box::new(CelNull),
+    };
+    let key = |name: &'static str| CelMapKey::String(CelString::from(name));
+    let fields: std::collections::HashMap<CelMapKey<'v>, Box<dyn Val + 'v>> =
+        [(key("path"), Box::new(CelString::from(path)) as Box<dyn Val>), (key("line"), line)]
+            .into_iter()
+            .collect();
+    Ok(CowVal::owned(CelMap::from(fields)))
+}
+
+/// The first of its arguments that is not null.
+fn first<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let found = args.into_iter().find(|value| value.downcast_ref::<CelNull>().is_none());
+    Ok(found.unwrap_or_else(|| CowVal::owned(CelNull)))
+}
+
+fn text<'a>(args: &'a [CowVal<'_, '_>], index: usize) -> Result<&'a str, ExecutionError> {
+    let value = args.get(index).ok_or_else(ExecutionError::missing_argument_or_target)?;
+    let text = value.downcast_ref::<CelString>();
+    text.map(CelString::inner).ok_or_else(|| ExecutionError::function_error("text", "an argument is no text"))
+}

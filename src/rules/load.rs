@@ -1,0 +1,478 @@
+//! Rule files: YAML in, checked rules out.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use cel::common::types::CelString;
+use cel::{Env, IdedExpr};
+use serde_saphyr::Spanned;
+use tera::Tera;
+
+use super::check::{Checked, Issue, Scope, check, quoted, suggest};
+use super::definition::{FixStep, Replace, RuleFile};
+use super::error::{RuleError, Scalar};
+use super::types::{Builder, Kind, Type, Types};
+use super::{functions, template};
+use crate::facts::Facts;
+use crate::finding::Severity;
+use crate::place::Place;
+use crate::simulate::Boot;
+use crate::target::TargetView;
+
+/// Bytes of a rule file that are read at most; the longest of ours has a few thousand.
+pub(super) const FILE_LIMIT: usize = 1 << 20;
+
+/// What every rule is written in: functions, and the names with their types.
+pub(super) struct Language {
+    pub(super) env: Arc<Env>,
+    types: Types,
+    target: Type,
+    boots: Type,
+}
+
+impl Language {
+    /// Reads the schemas of facts, targets and boots.
+    pub(super) fn new() -> Result<Self, cel::DeclarationError> {
+        let mut builder = Builder::new();
+        let schemas = [builder.add::<Facts>(), builder.add::<TargetView>(), builder.add::<Boot>(), builder.add::<Place>()];
+        let mut reader = builder.finish();
+        let [facts, target, boot, place] = &schemas;
+        let (target, boot) = (reader.of(target), reader.of(boot));
+        reader.of(place);
+        let types = reader.into_types(facts);
+        Ok(Self { env: Arc::new(functions::environment()?), types, target, boots: Type::list(boot) })
+    }
+}
+
+/// A rule that passed all checks.
+#[derive(Debug)]
+pub struct Rule {
+    /// Kebab-case; names the problem.
+    pub id: String,
+    /// What it is about, in a few words.
+    pub title: String,
+    /// The severities it may give, worst first; most rules have one.
+    pub severities: Vec<Severity>,
+    /// Entries of the failure-mode catalogue that it decides.
+    pub decides: Vec<String>,
+    /// The targets it is for: names, classes, `all`, `others`; none where the target does not matter.
+    pub targets: Option<Vec<String>>,
+    /// Why it matters, in Markdown.
+    pub why: String,
+    /// The remedy's steps, as the templates they are.
+    pub remedy: Vec<Remedy>,
+    /// Sources.
+    pub refs: Vec<String>,
+    /// The rule's file: its path under `rules/` for a built-in one.
+    pub path: String,
+    pub(super) plan: Plan,
+}
+
+/// A step of a rule's remedy before it is filled in for a system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// A shell command.
+    Command(String),
+    /// A line to write as the text says; none: to delete.
+    Replace(Option<String>),
+    /// A sentence.
+    Advice(String),
+}
+
+/// What a rule evaluates.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) each: Option<IdedExpr>,
+    pub(super) lets: Vec<(String, IdedExpr)>,
+    pub(super) when: IdedExpr,
+    pub(super) at: IdedExpr,
+    pub(super) entry: Option<IdedExpr>,
+    /// None: the one of `severities`.
+    pub(super) severity: Option<IdedExpr>,
+    /// Holds the templates `message` and `fix/0`, `fix/1`...
+    pub(super) tera: Tera,
+    pub(super) fix: Vec<Step>,
+    /// Top-level names that the templates read.
+    pub(super) used: BTreeSet<String>,
+}
+
+/// A step of the remedy.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) condition: Option<IdedExpr>,
+    /// The place of a `replace` that has one of its own.
+    pub(super) at: Option<IdedExpr>,
+    /// The template's name in `tera`; none for a line to delete.
+    pub(super) template: Option<String>,
+}
+
+/// Name of the message's template.
+pub(super) const MESSAGE: &str = "message";
+
+/// Reads the rule in `source`; `path` is what errors say, `stem` the file's name without `.yaml`.
+pub(super) fn load(path: &str, stem: &str, source: &str, language: &Language) -> Result<Rule, Vec<RuleError>> {
+    let source: Arc<str> = source.into();
+    if source.len() > FILE_LIMIT {
+        let message = format!("has {} bytes; a rule has at most {FILE_LIMIT}", source.len());
+        return Err(vec![RuleError::new(path, &source, 0..0, message)]);
+    }
+    let file: RuleFile = serde_saphyr::from_str(&source).map_err(|error| vec![yaml(path, &source, &error)])?;
+    let mut loader = Loader { path, source: &source, language, errors: Vec::new() };
+    let rule = loader.rule(file, stem);
+    match rule {
+        Some(rule) if loader.errors.is_empty() => Ok(rule),
+        _ => Err(loader.errors),
+    }
+}
+
+fn yaml(path: &str, source: &Arc<str>, error: &serde_saphyr::Error) -> RuleError {
+    let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
+    let message = error.render_with_options(options);
+    let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+    let span = error.location().map_or(0..0, |location| bytes(source, location.span()));
+    RuleError::new(path, source, span, message)
+}
+
+fn bytes(source: &str, span: serde_saphyr::Span) -> Range<usize> {
+    let as_size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    match (span.byte_offset(), span.byte_len()) {
+        (Some(start), Some(length)) => as_size(start)..as_size(start.saturating_add(length)),
+        _ => {
+            let character = |n: usize| source.char_indices().nth(n).map_or(source.len(), |(at, _)| at);
+            let start = as_size(span.offset());
+            character(start)..character(start.saturating_add(as_size(span.len())))
+        }
+    }
+}
+
+struct Loader<'a> {
+    path: &'a str,
+    source: &'a Arc<str>,
+    language: &'a Language,
+    errors: Vec<RuleError>,
+}
+
+impl Loader<'_> {
+    fn rule(&mut self, file: RuleFile, stem: &str) -> Option<Rule> {
+        self.identity(&file, stem);
+        let mut scope = self.scope(&file);
+        let each = file.each.as_ref().map(|each| self.each(each, &mut scope));
+        let mut lets = Vec::new();
+        for (name, expression) in &file.lets.0 {
+            self.let_name(name, &scope);
+            if let Some(checked) = self.expression(expression, &scope) {
+                lets.push((name.value.clone(), checked.expr));
+                scope.declare(name.value.clone(), Type { unknown: true, ..checked.of });
+            } else {
+                // The mistake is already reported; uses of the name are not to blame.
+                scope.declare(name.value.clone(), Type::any());
+            }
+        }
+        let when = self.typed(&file.when, &scope, &Kind::Bool, "a condition");
+        let at = self.place(file.at.as_ref(), &file, &scope);
+        let entry = self.entry(file.entry.as_ref(), &scope);
+        let (severities, severity) = self.severity(&file.severity, &scope)?;
+        let mut tera = Tera::new();
+        let mut used = BTreeSet::new();
+        self.template(&mut tera, MESSAGE, &file.message, &scope, &mut used);
+        let mut fix = Vec::new();
+        let mut remedy = Vec::new();
+        for (index, step) in file.fix.value.into_iter().enumerate() {
+            let (step, text) = self.step(step, index, &file.fix.referenced, &scope, &mut tera, &mut used)?;
+            fix.push(step);
+            remedy.push(text);
+        }
+        let each = match each {
+            Some(each) => Some(each?),
+            None => None,
+        };
+        Some(Rule {
+            id: file.id.value,
+            title: file.title.value,
+            severities,
+            decides: file.decides.into_iter().map(|entry| entry.value).collect(),
+            targets: file.targets.map(|targets| targets.into_iter().map(|target| target.value).collect()),
+            why: file.why.value,
+            remedy,
+            refs: file.refs,
+            path: self.path.to_owned(),
+            plan: Plan { each, lets, when: when?, at: at?, entry, severity, tera, fix, used },
+        })
+    }
+
+    /// Checks what needs no expressions: id, title, texts, catalogue entries, targets.
+    fn identity(&mut self, file: &RuleFile, stem: &str) {
+        let id = &file.id.value;
+        if !is_kebab(id) {
+            self.error(&file.id, "an id is kebab-case: small letters and digits, joined by single dashes", None);
+        } else if id != stem {
+            let help = format!("call the file `{id}.yaml`, or the rule `{stem}`");
+            self.error(&file.id, "the id is not the file's name", Some(help));
+        }
+        for (text, what) in
+            [(&file.title, "a title"), (&file.why, "a reason"), (&file.message, "a message"), (&file.when, "a condition")]
+        {
+            if text.value.trim().is_empty() {
+                self.error(text, format!("{what} is needed here"), None);
+            }
+        }
+        if file.fix.value.is_empty() {
+            self.error(&file.fix, "a rule says how to mend what it finds", None);
+        }
+        for entry in &file.decides {
+            if !is_catalogue_entry(&entry.value) {
+                self.error(entry, "an entry of the catalogue is a letter and a number, such as `B01`", None);
+            }
+        }
+        if let Some(targets) = &file.targets {
+            for target in targets.iter().filter(|target| !is_kebab(&target.value)) {
+                self.error(target, "names no target or class: small letters, digits and dashes", None);
+            }
+        }
+    }
+
+    fn scope(&self, file: &RuleFile) -> Scope {
+        let mut scope = Scope::default();
+        for (name, of) in &self.language.types.facts {
+            scope.declare(name.clone(), of.clone());
+        }
+        if file.targets.is_some() {
+            scope.declare("target", self.language.target.clone());
+            scope.declare("boots", self.language.boots.clone());
+        } else {
+            scope.withhold("target", "a rule that reads the target says for which: `targets: [all]`");
+            scope.withhold("boots", "a rule that reads the boots says on which target: `targets: [all]`");
+        }
+        scope.withhold("it", "`it` is an item of the list that `each` names");
+        scope
+    }
+
+    fn each(&mut self, each: &Spanned<String>, scope: &mut Scope) -> Option<IdedExpr> {
+        let checked = self.expression(each, scope);
+        let item = match checked.as_ref().map(|checked| &checked.of.kind) {
+            Some(Kind::List(item)) => item.as_ref().clone(),
+            Some(Kind::Any) | None => Type::any(),
+            Some(_) => {
+                let message = format!("is {}, where a list is needed", describe(checked.as_ref()));
+                self.error(each, message, None);
+                Type::any()
+            }
+        };
+        // An item that is unknown makes that item not evaluated before anything reads it.
+        scope.declare("it", Type { unknown: false, ..item });
+        checked.map(|checked| checked.expr)
+    }
+
+    fn let_name(&mut self, name: &Spanned<String>, scope: &Scope) {
+        let text = &name.value;
+        let word = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+            && text.starts_with(|c: char| c.is_ascii_lowercase());
+        if !word {
+            self.error(name, "a name is small letters, digits and `_`, a letter first", None);
+        } else if scope.get(text).is_some() {
+            self.error(name, format!("there is already a `{text}`"), None);
+        }
+    }
+
+    fn place(&mut self, at: Option<&Spanned<String>>, file: &RuleFile, scope: &Scope) -> Option<IdedExpr> {
+        let Some(at) = at else {
+            let checked = check("it.at", &self.language.env, &self.language.types, scope);
+            if let Ok(Checked { expr, of }) = checked
+                && is_place(&of)
+                && !of.nullable
+            {
+                return Some(expr);
+            }
+            let help = "`at: it.device.at`, or `at: place(\"etc/fstab\")`".to_owned();
+            self.error(&file.when, "a finding has a place, and there is no `it.at`: say which with `at`", Some(help));
+            return None;
+        };
+        let checked = self.expression(at, scope)?;
+        if !is_place(&checked.of) {
+            self.error(at, format!("is {}, where a place is needed", checked.of), None);
+            return None;
+        }
+        if checked.of.nullable {
+            let help = format!("write `first({}, place(\"…\"))`", at.value.trim());
+            self.error(at, "a finding has a place, and this may be null", Some(help));
+        }
+        Some(checked.expr)
+    }
+
+    fn entry(&mut self, entry: Option<&Spanned<String>>, scope: &Scope) -> Option<IdedExpr> {
+        let Some(entry) = entry else {
+            let Kind::List(boot) = &self.language.boots.kind else { return None };
+            let is_boot = scope.get("it").is_some_and(|it| it.kind == boot.kind);
+            let checked = check("it.entry", &self.language.env, &self.language.types, scope);
+            return checked.ok().filter(|_| is_boot).map(|checked| checked.expr);
+        };
+        let checked = self.expression(entry, scope)?;
+        if !checked.of.is_text() {
+            self.error(entry, format!("is {}, where the title of an entry is needed", checked.of), None);
+        }
+        Some(checked.expr)
+    }
+
+    fn severity(&mut self, text: &Spanned<String>, scope: &Scope) -> Option<(Vec<Severity>, Option<IdedExpr>)> {
+        if let Some(severity) = severity(&text.value) {
+            return Some((vec![severity], None));
+        }
+        let names = || Severity::ALL.into_iter().map(Severity::name);
+        let one_word = text.value.chars().all(char::is_alphanumeric);
+        if one_word {
+            let help = suggest(&text.value, names());
+            self.error(text, format!("a severity is one of {}", quoted(names())), help);
+            return None;
+        }
+        let checked = self.expression(text, scope)?;
+        let Kind::Text(Some(values)) = &checked.of.kind else {
+            self.error(text, format!("is {}, and not surely a severity", checked.of), None);
+            return None;
+        };
+        let chosen: Option<Vec<Severity>> = values.iter().map(|value| severity(value)).collect();
+        let Some(mut severities) = chosen.filter(|_| !checked.of.nullable) else {
+            self.error(text, format!("may give something else than {}", quoted(names())), None);
+            return None;
+        };
+        severities.sort();
+        Some((severities, Some(checked.expr)))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step needs all that the rule has gathered so far")]
+    fn step(
+        &mut self,
+        step: FixStep,
+        index: usize,
+        list: &serde_saphyr::Location,
+        scope: &Scope,
+        tera: &mut Tera,
+        used: &mut BTreeSet<String>,
+    ) -> Option<(Step, Remedy)> {
+        let name = format!("fix/{index}");
+        let condition = step.condition.as_ref().and_then(|condition| {
+            self.typed(condition, scope, &Kind::Bool, "a condition")
+        });
+        match (step.command, step.replace, step.advice) {
+            (Some(text), None, None) => {
+                self.template(tera, &name, &text, scope, used);
+                Some((Step { condition, at: None, template: Some(name) }, Remedy::Command(text.value)))
+            }
+            (None, None, Some(text)) => {
+                self.template(tera, &name, &text, scope, used);
+                Some((Step { condition, at: None, template: Some(name) }, Remedy::Advice(text.value)))
+            }
+            (None, Some(replace), None) => {
+                let Replace { at, with, delete } = replace.value;
+                let at = at.as_ref().and_then(|at| self.place_of_line(at, scope));
+                match (with, delete) {
+                    (Some(text), false) => {
+                        self.template(tera, &name, &text, scope, used);
+                        Some((Step { condition, at, template: Some(name) }, Remedy::Replace(Some(text.value))))
+                    }
+                    (None, true) => Some((Step { condition, at, template: None }, Remedy::Replace(None))),
+                    _ => {
+                        let span = bytes(self.source, replace.referenced.span());
+                        self.error_at(span, "a replacement has either `with` or `delete: true`", None);
+                        None
+                    }
+                }
+            }
+            _ => {
+                let span = bytes(self.source, list.span());
+                let number = index + 1;
+                let message = format!("step {number} is not exactly one of `command`, `replace` and `advice`");
+                self.error_at(span, message, None);
+                None
+            }
+        }
+    }
+
+    fn place_of_line(&mut self, at: &Spanned<String>, scope: &Scope) -> Option<IdedExpr> {
+        let checked = self.expression(at, scope)?;
+        if !is_place(&checked.of) {
+            self.error(at, format!("is {}, where a place is needed", checked.of), None);
+        }
+        Some(checked.expr)
+    }
+
+    fn template(
+        &mut self,
+        tera: &mut Tera,
+        name: &str,
+        text: &Spanned<String>,
+        scope: &Scope,
+        used: &mut BTreeSet<String>,
+    ) {
+        if text.value.trim().is_empty() && name != MESSAGE {
+            self.error(text, "a text is needed here", None);
+        }
+        if let Err(issue) = template::add(tera, name, &text.value, &self.language.types, scope, used) {
+            self.issue(text, issue);
+        }
+    }
+
+    fn typed(&mut self, text: &Spanned<String>, scope: &Scope, kind: &Kind, what: &str) -> Option<IdedExpr> {
+        let checked = self.expression(text, scope)?;
+        if !checked.of.is(kind) {
+            self.error(text, format!("is {}, where {what} is needed", checked.of), None);
+            return None;
+        }
+        Some(checked.expr)
+    }
+
+    fn expression(&mut self, text: &Spanned<String>, scope: &Scope) -> Option<Checked> {
+        match check(&text.value, &self.language.env, &self.language.types, scope) {
+            Ok(checked) => Some(checked),
+            Err(issue) => {
+                self.issue(text, issue);
+                None
+            }
+        }
+    }
+
+    fn issue(&mut self, text: &Spanned<String>, issue: Issue) {
+        let start = bytes(self.source, text.referenced.span()).start;
+        let scalar = Scalar { text: text.value.clone(), start };
+        self.error_at(scalar.span(self.source, issue.span), issue.message, issue.help);
+    }
+
+    fn error<T>(&mut self, at: &Spanned<T>, message: impl Into<String>, help: Option<String>) {
+        self.error_at(bytes(self.source, at.referenced.span()), message, help);
+    }
+
+    fn error_at(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
+        self.errors.push(RuleError::new(self.path, self.source, span, message).with_help(help));
+    }
+}
+
+fn describe(checked: Option<&Checked>) -> String {
+    checked.map_or_else(|| "nothing".to_owned(), |checked| checked.of.to_string())
+}
+
+fn is_place(of: &Type) -> bool {
+    matches!(&of.kind, Kind::Any) || matches!(&of.kind, Kind::Object(name) if name.as_ref() == "Place")
+}
+
+fn severity(name: &str) -> Option<Severity> {
+    Severity::ALL.into_iter().find(|severity| severity.name() == name)
+}
+
+/// The severity that a text value names.
+pub(super) fn severity_of(value: &dyn cel::common::value::Val) -> Option<Severity> {
+    value.downcast_ref::<CelString>().and_then(|name| severity(name.inner()))
+}
+
+fn is_kebab(text: &str) -> bool {
+    !text.is_empty()
+        && text.split('-').all(|part| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        })
+}
+
+fn is_catalogue_entry(text: &str) -> bool {
+    let mut characters = text.chars();
+    let letter = characters.next().is_some_and(|c| c.is_ascii_uppercase());
+    let digits = characters.as_str();
+    letter && (1..=2).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit())
+}
