@@ -11,7 +11,8 @@ fn main() -> io::Result<()> {
     let mut files = Vec::new();
     collect(&root.join("rules"), &mut files)?;
     files.sort();
-    let mut list = String::from("/// The rule files that come with the program: path under `rules/`, text.\n");
+    let mut list =
+        String::from("/// The rule files that come with the program: path under `rules/`, text.\n");
     list.push_str("static BUILT_IN: &[(&str, &str)] = &[\n");
     for file in files {
         let name = file.strip_prefix(&root).unwrap_or(&file).display().to_string();

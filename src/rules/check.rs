@@ -8,8 +8,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, SourceInfo};
 use cel::common::ast::operators as op;
+use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, SourceInfo};
 use cel::common::types::{CelBool, CelString};
 use cel::{Env, IdedExpr, ParseErrors};
 
@@ -159,7 +159,11 @@ impl Checker<'_> {
                     let help = suggest(&field, names.iter().copied())
                         .or_else(|| Some(format!("it has {}", quoted(names.iter().copied()))));
                     let what = short(name);
-                    Issue { span: self.field_span(id, &field), message: format!("{what} has no field `{field}`"), help }
+                    Issue {
+                        span: self.field_span(id, &field),
+                        message: format!("{what} has no field `{field}`"),
+                        help,
+                    }
                 })?
             }
             _ => {
@@ -203,7 +207,8 @@ impl Checker<'_> {
                 if let Some(first) = called.args.first_mut() {
                     self.needs_bool(first, condition)?;
                 }
-                yes.join(no).ok_or_else(|| self.issue(id, format!("gives {yes} or {no}, which do not go together")))
+                yes.join(no)
+                    .ok_or_else(|| self.issue(id, format!("gives {yes} or {no}, which do not go together")))
             }
             op::EQUALS | op::NOT_EQUALS => {
                 let ([left, right], [a, b]) = (of.as_slice(), called.args.as_mut_slice()) else {
@@ -259,11 +264,11 @@ impl Checker<'_> {
                 gives(a.join(b).unwrap_or_else(Type::any))
             }
             (op::ADD, _, _) if all(Type::is_text) => gives(Type::text()),
-            (op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO | op::NEGATE, _, [first, ..])
-                if all(is_number) =>
-            {
-                gives(Type::new(first.kind.clone()))
-            }
+            (
+                op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO | op::NEGATE,
+                _,
+                [first, ..],
+            ) if all(is_number) => gives(Type::new(first.kind.clone())),
             (op::IN, _, [item, list]) => {
                 match &list.kind {
                     Kind::List(of) => self.comparable_types(id, item, of)?,
@@ -283,7 +288,9 @@ impl Checker<'_> {
             ("replace", true, [_, _, _]) if all(Type::is_text) => gives(Type::text()),
             ("split", true, [_, _]) if all(Type::is_text) => gives(Type::list(Type::text())),
             ("indexOf" | "lastIndexOf", true, [_, _]) if all(Type::is_text) => gives(Type::new(Kind::Int)),
-            ("substring", true, [of, rest @ ..]) if of.is_text() && rest.len() < 3 && rest.iter().all(is_number) => {
+            ("substring", true, [of, rest @ ..])
+                if of.is_text() && rest.len() < 3 && rest.iter().all(is_number) =>
+            {
                 gives(Type::text())
             }
             ("join", true, [list, rest @ ..]) if is_list_of_texts(list) && rest.iter().all(Type::is_text) => {
@@ -292,9 +299,7 @@ impl Checker<'_> {
             ("string", false, [of]) if !matches!(of.kind, Kind::List(_) | Kind::Map(_) | Kind::Object(_)) => {
                 gives(Type::text())
             }
-            ("number", false, [of]) if of.is_text() => {
-                gives(Type { nullable: true, ..Type::new(Kind::Int) })
-            }
+            ("number", false, [of]) if of.is_text() => gives(Type { nullable: true, ..Type::new(Kind::Int) }),
             ("basename", false, [_]) if all(Type::is_text) => gives(Type::text()),
             ("glob", false, [_, _]) if all(Type::is_text) => bool(),
             ("place", false, [path]) if path.is_text() => gives(place()),
@@ -308,9 +313,9 @@ impl Checker<'_> {
     fn first(&self, id: u64, of: &[Type]) -> Result<(Type, OnNull, bool), Issue> {
         let mut joined = Type::new(Kind::Null);
         for of in of {
-            joined = joined
-                .join(of)
-                .ok_or_else(|| self.issue(id, format!("`first` of {joined} and {of}, which do not go together")))?;
+            joined = joined.join(of).ok_or_else(|| {
+                self.issue(id, format!("`first` of {joined} and {of}, which do not go together"))
+            })?;
         }
         joined.nullable = of.iter().all(|of| of.nullable || of.kind == Kind::Null);
         Ok((joined, OnNull::Null, false))
@@ -359,18 +364,17 @@ impl Checker<'_> {
     }
 
     fn comparable(&self, id: u64, a: (&Type, &IdedExpr), b: (&Type, &IdedExpr)) -> Result<(), Issue> {
-        for ((of, node), (other, _)) in [(a, b), (b, a)] {
+        for ((of, node), (other, literal)) in [(a, b), (b, a)] {
             if other.kind == Kind::Null && !of.nullable && !of.is(&Kind::Null) {
                 return Err(self.issue(node.id, format!("is {of} and never null")));
             }
             let (Kind::Text(Some(allowed)), Kind::Text(Some(wanted)), Expr::Literal(_)) =
-                (&of.kind, &other.kind, &b.1.expr)
+                (&of.kind, &other.kind, &literal.expr)
             else {
                 continue;
             };
             if let Some(never) = wanted.iter().find(|text| !allowed.contains(text)) {
-                let at = if std::ptr::eq(node, a.1) { b.1.id } else { a.1.id };
-                let mut issue = self.issue(at, format!("is never `{never}`"));
+                let mut issue = self.issue(literal.id, format!("is never `{never}`"));
                 issue.help = suggest(never, allowed.iter().map(String::as_str))
                     .or_else(|| Some(format!("it is one of {}", quoted(allowed.iter().map(String::as_str)))));
                 return Err(issue);
@@ -400,7 +404,11 @@ impl Checker<'_> {
             Kind::Any => Type::any(),
             Kind::List(item) => item.as_ref().clone(),
             Kind::Map(_) => Type::text(),
-            _ => return Err(self.issue(comprehension.iter_range.id, format!("is {over}, where a list is needed"))),
+            _ => {
+                return Err(
+                    self.issue(comprehension.iter_range.id, format!("is {over}, where a list is needed"))
+                );
+            }
         };
         if over.nullable {
             let id = comprehension.iter_range.id;

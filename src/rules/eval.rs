@@ -107,12 +107,15 @@ pub(super) fn evaluate(rules: &[Rule], env: &Arc<Env>, input: &Input<'_>) -> Eva
     let mut findings = Vec::new();
     for (rule, outcome) in rules.iter().zip(outcomes) {
         findings.extend(outcome.findings);
-        let not_evaluated = outcome.needs.into_iter().map(|needs| NotEvaluated { rule: rule.id.clone(), needs });
+        let not_evaluated =
+            outcome.needs.into_iter().map(|needs| NotEvaluated { rule: rule.id.clone(), needs });
         evaluation.not_evaluated.extend(not_evaluated);
         evaluation.mistakes.extend(outcome.mistakes.into_iter().map(|mistake| (rule.id.clone(), mistake)));
     }
     findings.sort_by(|(target_a, a), (target_b, b)| {
-        let key = |finding: &Finding| (finding.severity, finding.at.path.clone(), finding.at.line, finding.rule.clone());
+        let key = |finding: &Finding| {
+            (finding.severity, finding.at.path.clone(), finding.at.line, finding.rule.clone())
+        };
         key(a).cmp(&key(b)).then(target_a.cmp(target_b)).then_with(|| a.entry.cmp(&b.entry))
     });
     let mut fingerprints = Fingerprint::default();
@@ -145,7 +148,9 @@ fn run(rule: &Rule, world: &World<'_>) -> Outcome {
         walk(rule, world, &root, None, &mut outcome);
         return outcome;
     };
-    for (index, target) in world.targets.iter().enumerate().filter(|(_, target)| target.is_selected(selectors)) {
+    for (index, target) in
+        world.targets.iter().enumerate().filter(|(_, target)| target.is_selected(selectors))
+    {
         let mut context = root.new_inner_scope();
         context.add_variable_as_val("target", target.view.clone());
         context.add_variable_as_val("boots", target.boots.clone());
@@ -305,7 +310,8 @@ impl Case<'_> {
 
     fn render(&self, template: &str, values: &tera::Context) -> Result<String, String> {
         let text = self.plan.tera.render(template, values);
-        text.map(|text| text.trim().to_owned()).map_err(|error| format!("`{template}` cannot be filled in: {error}"))
+        text.map(|text| text.trim().to_owned())
+            .map_err(|error| format!("`{template}` cannot be filled in: {error}"))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The functions of rules beyond CEL's own and its strings extension.
 
-use cel::common::types::{CelBool, CelInt, CelMap, CelMapKey, CelNull, CelString, DYN_TYPE, INT_TYPE, STRING_TYPE};
+use cel::common::types::{
+    CelBool, CelInt, CelMap, CelMapKey, CelNull, CelString, DYN_TYPE, INT_TYPE, STRING_TYPE,
+};
 use cel::common::value::{CowVal, Val};
 use cel::{DeclarationError, Env, ExecutionError};
 use globset::GlobBuilder;

@@ -35,7 +35,12 @@ impl Language {
     /// Reads the schemas of facts, targets and boots.
     pub(super) fn new() -> Result<Self, cel::DeclarationError> {
         let mut builder = Builder::new();
-        let schemas = [builder.add::<Facts>(), builder.add::<TargetView>(), builder.add::<Boot>(), builder.add::<Place>()];
+        let schemas = [
+            builder.add::<Facts>(),
+            builder.add::<TargetView>(),
+            builder.add::<Boot>(),
+            builder.add::<Place>(),
+        ];
         let mut reader = builder.finish();
         let [facts, target, boot, place] = &schemas;
         let (target, boot) = (reader.of(target), reader.of(boot));
@@ -111,13 +116,19 @@ pub(super) struct Step {
 pub(super) const MESSAGE: &str = "message";
 
 /// Reads the rule in `source`; `path` is what errors say, `stem` the file's name without `.yaml`.
-pub(super) fn load(path: &str, stem: &str, source: &str, language: &Language) -> Result<Rule, Vec<RuleError>> {
+pub(super) fn load(
+    path: &str,
+    stem: &str,
+    source: &str,
+    language: &Language,
+) -> Result<Rule, Vec<RuleError>> {
     let source: Arc<str> = source.into();
     if source.len() > FILE_LIMIT {
         let message = format!("has {} bytes; a rule has at most {FILE_LIMIT}", source.len());
         return Err(vec![RuleError::new(path, &source, 0..0, message)]);
     }
-    let file: RuleFile = serde_saphyr::from_str(&source).map_err(|error| vec![yaml(path, &source, &error)])?;
+    let file: RuleFile =
+        serde_saphyr::from_str(&source).map_err(|error| vec![yaml(path, &source, &error)])?;
     let mut loader = Loader { path, source: &source, language, errors: Vec::new() };
     let rule = loader.rule(file, stem);
     match rule {
@@ -205,14 +216,21 @@ impl Loader<'_> {
     fn identity(&mut self, file: &RuleFile, stem: &str) {
         let id = &file.id.value;
         if !is_kebab(id) {
-            self.error(&file.id, "an id is kebab-case: small letters and digits, joined by single dashes", None);
+            self.error(
+                &file.id,
+                "an id is kebab-case: small letters and digits, joined by single dashes",
+                None,
+            );
         } else if id != stem {
             let help = format!("call the file `{id}.yaml`, or the rule `{stem}`");
             self.error(&file.id, "the id is not the file's name", Some(help));
         }
-        for (text, what) in
-            [(&file.title, "a title"), (&file.why, "a reason"), (&file.message, "a message"), (&file.when, "a condition")]
-        {
+        for (text, what) in [
+            (&file.title, "a title"),
+            (&file.why, "a reason"),
+            (&file.message, "a message"),
+            (&file.when, "a condition"),
+        ] {
             if text.value.trim().is_empty() {
                 self.error(text, format!("{what} is needed here"), None);
             }
@@ -285,7 +303,11 @@ impl Loader<'_> {
                 return Some(expr);
             }
             let help = "`at: it.device.at`, or `at: place(\"etc/fstab\")`".to_owned();
-            self.error(&file.when, "a finding has a place, and there is no `it.at`: say which with `at`", Some(help));
+            self.error(
+                &file.when,
+                "a finding has a place, and there is no `it.at`: say which with `at`",
+                Some(help),
+            );
             return None;
         };
         let checked = self.expression(at, scope)?;
@@ -314,7 +336,11 @@ impl Loader<'_> {
         Some(checked.expr)
     }
 
-    fn severity(&mut self, text: &Spanned<String>, scope: &Scope) -> Option<(Vec<Severity>, Option<IdedExpr>)> {
+    fn severity(
+        &mut self,
+        text: &Spanned<String>,
+        scope: &Scope,
+    ) -> Option<(Vec<Severity>, Option<IdedExpr>)> {
         if let Some(severity) = severity(&text.value) {
             return Some((vec![severity], None));
         }
@@ -350,9 +376,10 @@ impl Loader<'_> {
         used: &mut BTreeSet<String>,
     ) -> Option<(Step, Remedy)> {
         let name = format!("fix/{index}");
-        let condition = step.condition.as_ref().and_then(|condition| {
-            self.typed(condition, scope, &Kind::Bool, "a condition")
-        });
+        let condition = step
+            .condition
+            .as_ref()
+            .and_then(|condition| self.typed(condition, scope, &Kind::Bool, "a condition"));
         match (step.command, step.replace, step.advice) {
             (Some(text), None, None) => {
                 self.template(tera, &name, &text, scope, used);
@@ -368,7 +395,10 @@ impl Loader<'_> {
                 match (with, delete) {
                     (Some(text), false) => {
                         self.template(tera, &name, &text, scope, used);
-                        Some((Step { condition, at, template: Some(name) }, Remedy::Replace(Some(text.value))))
+                        Some((
+                            Step { condition, at, template: Some(name) },
+                            Remedy::Replace(Some(text.value)),
+                        ))
                     }
                     (None, true) => Some((Step { condition, at, template: None }, Remedy::Replace(None))),
                     _ => {
@@ -381,7 +411,8 @@ impl Loader<'_> {
             _ => {
                 let span = bytes(self.source, list.span());
                 let number = index + 1;
-                let message = format!("step {number} is not exactly one of `command`, `replace` and `advice`");
+                let message =
+                    format!("step {number} is not exactly one of `command`, `replace` and `advice`");
                 self.error_at(span, message, None);
                 None
             }

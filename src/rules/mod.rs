@@ -21,13 +21,14 @@ mod functions;
 mod load;
 mod snippet;
 mod template;
+#[cfg(test)]
+mod tests;
 mod types;
 mod value;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cel::Env;
 use rayon::prelude::*;
 use schemars::Schema;
 
@@ -69,10 +70,15 @@ pub struct Evaluation {
 }
 
 /// Rules that passed all checks.
-#[derive(Debug)]
 pub struct RuleSet {
     rules: Vec<Rule>,
     language: Arc<Language>,
+}
+
+impl std::fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.rules.iter().map(|rule| &rule.id)).finish()
+    }
 }
 
 impl RuleSet {
@@ -168,7 +174,8 @@ pub fn schema() -> Schema {
 /// Reads the rule files below `directory`.
 #[expect(clippy::disallowed_methods, reason = "the user's own rules are no part of the audited system")]
 fn read_dir(directory: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<(), Vec<RuleError>> {
-    let unreadable = |path: &Path, error: std::io::Error| vec![RuleError::unreadable(&path.display().to_string(), error)];
+    let unreadable =
+        |path: &Path, error: std::io::Error| vec![RuleError::unreadable(&path.display().to_string(), error)];
     for entry in std::fs::read_dir(directory).map_err(|error| unreadable(directory, error))? {
         let entry = entry.map_err(|error| unreadable(directory, error))?;
         let path = entry.path();

@@ -37,7 +37,8 @@ impl<'a> Lines<'a> {
         let bytes = self.bytes(&place.path)?;
         let line = bytes.split(|byte| *byte == b'\n').nth(number)?;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let column = place.column.and_then(|column| usize::try_from(column).ok()).map_or(0, |column| column - 1);
+        let column =
+            place.column.and_then(|column| usize::try_from(column).ok()).map_or(0, |column| column - 1);
         let masked = mask(&place.path, &String::from_utf8_lossy(line));
         let shown = cut(&masked, column.min(masked.len()));
         Some(escape_bytes(shown.replace('\t', " ").as_bytes()))
@@ -159,14 +160,30 @@ mod tests {
             ("etc/ppp/peers/office", "password hunter2", "password ********"),
             ("etc/sysconfig/network-scripts/ifcfg-wlan0", "WPA_PSK='hunter2 x'", "WPA_PSK=********"),
             ("etc/sysconfig/network-scripts/keys-wlan0", "KEY1=hunter2", "KEY1=********"),
-            ("etc/iscsi/iscsid.conf", "node.session.auth.password = hunter2", "node.session.auth.password = ********"),
+            (
+                "etc/iscsi/iscsid.conf",
+                "node.session.auth.password = hunter2",
+                "node.session.auth.password = ********",
+            ),
             ("etc/iscsi/iscsid.conf", "node.session.auth.username = me", "node.session.auth.username = me"),
             ("boot/grub/grub.conf", "password --md5 $1$abc$def", "password --md5 ********"),
             ("boot/grub2/user.cfg", "GRUB2_PASSWORD=grub.pbkdf2.sha512.10000.AB", "GRUB2_PASSWORD=********"),
-            ("boot/grub/grub.cfg", "linux /vmlinuz netroot=iscsi:u:pw@192.0.2.1::3260::iqn", "linux /vmlinuz netroot=iscsi:********@192.0.2.1::3260::iqn"),
-            ("etc/fstab", "//h/s /m cifs user=x,password=hunter2,rw 0 0", "//h/s /m cifs user=x,password=********,rw 0 0"),
+            (
+                "boot/grub/grub.cfg",
+                "linux /vmlinuz netroot=iscsi:u:pw@192.0.2.1::3260::iqn",
+                "linux /vmlinuz netroot=iscsi:********@192.0.2.1::3260::iqn",
+            ),
+            (
+                "etc/fstab",
+                "//h/s /m cifs user=x,password=hunter2,rw 0 0",
+                "//h/s /m cifs user=x,password=********,rw 0 0",
+            ),
             ("etc/fstab", "UUID=abc / ext4 defaults 0 1", "UUID=abc / ext4 defaults 0 1"),
-            ("etc/crypttab", "luks-1 UUID=abc /etc/keys/secret.key luks", "luks-1 UUID=abc /etc/keys/secret.key luks"),
+            (
+                "etc/crypttab",
+                "luks-1 UUID=abc /etc/keys/secret.key luks",
+                "luks-1 UUID=abc /etc/keys/secret.key luks",
+            ),
             ("etc/vconsole.conf", "KEYMAP=us", "KEYMAP=us"),
         ];
         for (path, line, expected) in cases {
@@ -176,7 +193,12 @@ mod tests {
 
     #[test]
     fn grub_passwords_are_masked_in_every_form() {
-        for line in ["password hunter2", "password --encrypted hunter2", "  password_pbkdf2 root grub.pbkdf2.sha512.1", "password root hunter2"] {
+        for line in [
+            "password hunter2",
+            "password --encrypted hunter2",
+            "  password_pbkdf2 root grub.pbkdf2.sha512.1",
+            "password root hunter2",
+        ] {
             let masked = mask("boot/grub/grub.cfg", line);
             assert!(!masked.contains("hunter2") && !masked.contains("sha512"), "{masked}");
         }

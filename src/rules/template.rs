@@ -13,9 +13,38 @@ use super::types::{Kind, Type, Types};
 
 /// Words of Tera's own language that are no names.
 const WORDS: &[&str] = &[
-    "and", "as", "block", "break", "component", "continue", "elif", "else", "endblock", "endcomponent", "endfilter",
-    "endfor", "endif", "endset", "extends", "false", "filter", "for", "if", "in", "include", "is", "loop", "none",
-    "None", "not", "null", "or", "set", "set_global", "super", "true",
+    "and",
+    "as",
+    "block",
+    "break",
+    "component",
+    "continue",
+    "elif",
+    "else",
+    "endblock",
+    "endcomponent",
+    "endfilter",
+    "endfor",
+    "endif",
+    "endset",
+    "extends",
+    "false",
+    "filter",
+    "for",
+    "if",
+    "in",
+    "include",
+    "is",
+    "loop",
+    "none",
+    "None",
+    "not",
+    "null",
+    "or",
+    "set",
+    "set_global",
+    "super",
+    "true",
 ];
 
 /// Adds the template to `tera` under `name`, checks what it reads, and notes its top-level names in `used`.
@@ -40,10 +69,12 @@ fn syntax(text: &str, error: &tera::Error) -> Issue {
         return Issue { span: 0..text.len(), message: format!("is no template: {error}"), help: None };
     };
     let span = report.span();
-    let before: usize = text.split_inclusive('\n').take(span.start_line.saturating_sub(1)).map(str::len).sum();
+    let before: usize =
+        text.split_inclusive('\n').take(span.start_line.saturating_sub(1)).map(str::len).sum();
     let rest = text.get(before..).unwrap_or_default();
     let start = before + rest.char_indices().nth(span.start_col).map_or(rest.len(), |(at, _)| at);
-    let width = if span.start_line == span.end_line { span.end_col.saturating_sub(span.start_col) } else { 1 };
+    let width =
+        if span.start_line == span.end_line { span.end_col.saturating_sub(span.start_col) } else { 1 };
     Issue {
         span: start..start + width.max(1),
         message: format!("is no template: {}", report.message()),
@@ -102,7 +133,8 @@ impl Reader<'_> {
     fn tag(&mut self, text: &str, tag: Range<usize>) -> Result<(), Issue> {
         let inside = text.get(tag.clone()).unwrap_or_default();
         let paths = paths(inside, tag.start);
-        let keyword = inside.trim_start_matches(['-', ' ', '\n']).split_whitespace().next().unwrap_or_default();
+        let keyword =
+            inside.trim_start_matches(['-', ' ', '\n']).split_whitespace().next().unwrap_or_default();
         match keyword {
             "endfor" => self.scope = self.opened.pop().unwrap_or_default(),
             "for" => {
@@ -156,7 +188,8 @@ impl Reader<'_> {
                     let known = self.types.fields(structure);
                     let found = known.and_then(|known| known.get(*field)).cloned();
                     found.ok_or_else(|| {
-                        let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+                        let names: Vec<&str> =
+                            known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
                         Issue {
                             span: *at..*at + field.len(),
                             message: format!("there is no field `{field}`"),

@@ -211,7 +211,9 @@ impl Reader {
             "integer" => Kind::Int,
             "number" => Kind::Double,
             "string" => Kind::Text(None),
-            "array" => Kind::List(Arc::new(schema.get("items").map_or_else(Type::any, |items| self.of(items)))),
+            "array" => {
+                Kind::List(Arc::new(schema.get("items").map_or_else(Type::any, |items| self.of(items))))
+            }
             "object" => return self.object(schema),
             _ => return Type::any(),
         })
