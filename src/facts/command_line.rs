@@ -1,10 +1,13 @@
 //! A kernel command line as facts: its parameters with their places, and the devices it names.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::parse::cmdline::{self, same_name};
 use crate::parse::device_spec::DeviceSpec;
+use crate::parse::lines::Field;
 use crate::place::Place;
 
 /// A kernel command line.
@@ -88,24 +91,34 @@ pub struct BlacklistedModule {
 /// A stretch of a command line and where its first byte stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Piece {
-    /// The text; pieces are joined with a space.
+    /// The text.
     pub(crate) text: String,
     /// Where it stands.
     pub(crate) at: Place,
 }
 
+impl Piece {
+    /// The text of `field` in the file at `path`.
+    pub(crate) fn of_field(field: &Field, path: &Arc<str>) -> Self {
+        Self { text: field.text.clone(), at: field.span.at(path) }
+    }
+
+    /// A blank that parts this piece from the next.
+    pub(crate) fn blank(&self) -> Self {
+        Self { text: " ".to_owned(), at: self.at.clone() }
+    }
+}
+
 impl CommandLine {
-    /// Reads the command line made of `pieces` joined with spaces.
+    /// Reads the command line made of `pieces` put together.
     pub(crate) fn of_pieces(pieces: &[Piece]) -> Self {
         let mut text = String::new();
         let mut starts = Vec::with_capacity(pieces.len());
         for piece in pieces.iter().filter(|piece| !piece.text.is_empty()) {
-            if !text.is_empty() {
-                text.push(' ');
-            }
             starts.push((text.len(), piece));
             text.push_str(&piece.text);
         }
+        text.truncate(text.trim_end().len());
         let params = cmdline::parse(&text).into_iter();
         let placed = params.map(|param| Param {
             at: place_of(&starts, param.start, param.end),
@@ -211,7 +224,8 @@ mod tests {
             text: (*text).to_owned(),
             at: Span::new(index + 1, 9, 9).at(&"boot/loader/entries/a.conf".into()),
         };
-        CommandLine::of_pieces(&texts.iter().enumerate().map(piece).collect::<Vec<_>>())
+        let pieces = texts.iter().enumerate().map(piece).flat_map(|piece| [piece.clone(), piece.blank()]);
+        CommandLine::of_pieces(&pieces.collect::<Vec<_>>())
     }
 
     fn column(at: &Place) -> (u32, u32, u32) {
