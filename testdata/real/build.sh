@@ -17,16 +17,17 @@ SWAP_UUID=c0b0a3d2-1f64-4f0e-8a55-7d1d8f2b9e21
 ROOT_START=2048 ROOT_MIB=4000          # of the disk: sector of the first partition, its size
 SWAP_START=$((ROOT_START + ROOT_MIB * 2048)) SWAP_MIB=64
 
-# SYSTEM  BASE    CONTROLLER   what is run in the guest to make its initrd
+# SYSTEM, what it is made from, the disk's controller; whether its initrd can be made in the tree or has to be made
+# on the running machine because it depends on the hardware; the commands that make it.
 systems() { cat <<'T'
-deb12-most              initramfs virtio-blk  update-initramfs -c -k all
-deb12-dep               initramfs virtio-blk  echo MODULES=dep >/etc/initramfs-tools/conf.d/driver-policy; update-initramfs -c -k all
-deb12-dep-ahci          initramfs ahci        echo MODULES=dep >/etc/initramfs-tools/conf.d/driver-policy; update-initramfs -c -k all
-deb12-dep-pvscsi        initramfs pvscsi      echo MODULES=dep >/etc/initramfs-tools/conf.d/driver-policy; update-initramfs -c -k all
-deb12-cloud             cloud     virtio-blk  update-initramfs -c -k all
-deb12-dracut            dracut    virtio-blk  echo 'hostonly="no"' >/etc/dracut.conf.d/90-hostonly.conf; dracut --force --kver $(uname -r)
-deb12-dracut-hostonly   dracut    virtio-blk  echo 'hostonly="yes"' >/etc/dracut.conf.d/90-hostonly.conf; dracut --force --kver $(uname -r)
-deb12-dracut-hostonly-ahci dracut ahci        echo 'hostonly="yes"' >/etc/dracut.conf.d/90-hostonly.conf; dracut --force --kver $(uname -r)
+deb12-most                 initramfs virtio-blk tree  update-initramfs -c -k all
+deb12-cloud                cloud     virtio-blk tree  update-initramfs -c -k all
+deb12-dracut               dracut    virtio-blk tree  echo 'hostonly="no"' >/etc/dracut.conf.d/90-hostonly.conf; dracut --force --kver $KVER
+deb12-dep                  initramfs virtio-blk guest echo MODULES=dep >/etc/initramfs-tools/conf.d/driver-policy; update-initramfs -c -k all
+deb12-dep-ahci             initramfs ahci       guest echo MODULES=dep >/etc/initramfs-tools/conf.d/driver-policy; update-initramfs -c -k all
+deb12-dracut-hostonly      dracut    virtio-blk guest echo 'hostonly="yes"' >/etc/dracut.conf.d/90-hostonly.conf; dracut --force --kver $KVER
+deb12-dracut-hostonly-ahci dracut    ahci       guest echo 'hostonly="yes"' >/etc/dracut.conf.d/90-hostonly.conf; dracut --force --kver $KVER
+deb12-dep-pvscsi           initramfs pvscsi     guest echo MODULES=dep >/etc/initramfs-tools/conf.d/driver-policy; update-initramfs -c -k all
 T
 }
 
@@ -185,6 +186,7 @@ mount -o remount,rw /
 echo GUEST-START; set -x
 uname -r; lsblk -f
 swapon -a
+KVER=\$(uname -r)
 $1
 grub-install \$(lsblk -npo PKNAME \$(findmnt -no SOURCE /))
 update-grub
@@ -219,22 +221,26 @@ controller() { # QEMU's arguments for a disk behind a controller
   esac
 }
 
-system() { # system NAME BASE CONTROLLER COMMANDS...
-  local name=$1 stage=$2 ctl=$3; shift 3
-  local t=$TREES/$name img=$WORK/$name.img kver accel=tcg
+system() { # system NAME BASE CONTROLLER tree|guest COMMANDS
+  local name=$1 stage=$2 ctl=$3 where=$4 commands=$5
+  local t=$TREES/$name img=$WORK/$name.img kver
   [ -e "$t.done" ] && return 0
   stage "$stage"; tools; starter "$stage"
   kver=$(kernel_of "$WORK/$stage")
+  leave "$t"; rm -rf --one-file-system "$t"; cp -a --reflink=auto "$WORK/$stage" "$t"
+  if [ "$where" = tree ]; then
+    say "$name: initrd"
+    enter "$t" sh -exc "KVER=$kver; $commands" >"$LOGS/tree-$name.log" 2>&1
+    leave "$t"; commands=:
+  fi
   say "$name: guest on $ctl"
-  rm -rf --one-file-system "$t"; cp -a --reflink=auto "$WORK/$stage" "$t"
-  guest_script "$*" >"$t/guest-init"; chmod 755 "$t/guest-init"
+  guest_script "$commands" >"$t/guest-init"; chmod 755 "$t/guest-init"
   disk "$t" "$img"; rm "$t/guest-init"
   cp "$t/boot/vmlinuz-$kver" "$WORK/vmlinuz-$stage"
-  if [ -w /dev/kvm ]; then accel=kvm; fi
-  timeout 1800 chroot "$WORK/tools" qemu-system-x86_64 -accel "$accel" -cpu max,-arch-capabilities -machine pc -smp 1 -m 1800 -nographic -no-reboot \
+  timeout 1800 chroot "$WORK/tools" qemu-system-x86_64 -accel "${ACCEL:-tcg}" -cpu max -machine pc -smp 1 -m 1800 -nographic -no-reboot \
     -monitor none -nic none -kernel "/real/work/vmlinuz-$stage" -initrd "/real/work/starter-$stage.img" \
     -drive "file=/real/work/$name.img,format=raw,if=none,id=d0,cache=unsafe" $(controller "$ctl") \
-    -append "root=UUID=$ROOT_UUID rw init=/guest-init console=ttyS0 panic=-1 rd.retry=30" </dev/null >"$LOGS/guest-$name.log" 2>&1 || true
+    -append "root=UUID=$ROOT_UUID rw init=/guest-init console=ttyS0 panic=-1 rd.retry=90 mitigations=off nokaslr" </dev/null >"$LOGS/guest-$name.log" 2>&1 || true
   rm -f "$WORK/result.tar"
   enter "$WORK/tools" debugfs -R "dump /out/result.tar /real/work/result.tar" "/real/work/$name.img?offset=$((ROOT_START * 512))" 2>/dev/null
   if [ ! -s "$WORK/result.tar" ]; then say "$name: FAILED, see $LOGS/guest-$name.log"; return 1; fi
@@ -308,9 +314,9 @@ failed=0
 for w in "${wanted[@]}"; do
   if [ "$w" = images ]; then images; continue; fi
   line=$(systems | awk -v n="$w" '$1 == n'); [ -n "$line" ] || { echo "no such system: $w" >&2; exit 2; }
-  read -r name stage ctl commands <<<"$line"
+  read -r name stage ctl where commands <<<"$line"
   # (a function left of `||` would run on after an error)
-  set +e; ( set -e; trap - EXIT; system "$name" "$stage" "$ctl" "$commands" ); rc=$?; set -e
+  set +e; ( set -e; trap - EXIT; system "$name" "$stage" "$ctl" "$where" "$commands" ); rc=$?; set -e
   [ $rc = 0 ] || failed=1
 done
 exit $failed

@@ -4,15 +4,17 @@
 //! The layouts follow the formats' own documents: `elf(5)`, the kernel's
 //! `Documentation/driver-api/early-userspace/buffer-format.rst` (newc cpio) and
 //! `Documentation/arch/x86/boot.rst` (bzImage), rpm's `docs/manual/hregions.md` and Berkeley DB's `dbinc/db_page.h`.
-#![allow(dead_code, reason = "no test program uses all of it")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "no test program uses all of it")]
 #![allow(clippy::unwrap_used, reason = "sizes here are those of fixtures; a wrong one should stop the test")]
 
 mod elf;
 mod image;
 mod kernel;
 mod rpm;
+mod tree;
 
 pub use elf::{Library, Module};
 pub use image::{Archive, gzip};
 pub use kernel::bzimage;
 pub use rpm::{Package, packages_bdb};
+pub use tree::Kernel;
