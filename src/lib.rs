@@ -23,6 +23,7 @@
 //! `simulate` no rule, and a rule no file. Nothing here writes to the system it looks at or runs a program of it.
 
 pub mod cli;
+pub mod drivers;
 pub mod facts;
 pub mod finding;
 pub mod initrd;

@@ -14,6 +14,7 @@ pub mod initrds;
 pub mod kernels;
 pub mod libraries;
 pub mod modprobe;
+pub mod module_tables;
 pub mod near;
 pub mod network;
 pub mod packages;
@@ -42,6 +43,9 @@ pub struct Facts {
     pub boot: boot::BootConfig,
     /// The initrd images.
     pub initrds: Vec<initrds::Initrd>,
+    /// The module tables of each kernel by release, for the simulation.
+    #[serde(skip)]
+    pub module_tables: std::collections::BTreeMap<String, module_tables::ModuleTables>,
     /// modprobe's configuration.
     pub modprobe: modprobe::Modprobe,
     /// Which file systems, swaps and volumes the machine has, as far as the input says.
@@ -69,6 +73,8 @@ impl Facts {
         let packages = packages::gather(&gather);
         let kernels = kernels::gather(&gather);
         let boot = boot::gather(&gather, &kernels);
+        let configs = kernels.iter().map(|kernel| (kernel.release.as_str(), kernel.config.as_deref()));
+        let module_tables = module_tables::gather(&gather, configs);
         let initrds = initrds::gather(&gather, &boot);
         let modprobe = modprobe::gather(&gather);
         let block_devices = block_devices::gather(&gather);
@@ -83,6 +89,7 @@ impl Facts {
             kernels,
             boot,
             initrds,
+            module_tables,
             modprobe,
             block_devices,
             fstab,

@@ -19,6 +19,7 @@ pub mod kernel_config;
 pub mod lines;
 pub mod lsblk;
 pub mod modprobe;
+pub mod modules;
 pub mod os_release;
 pub mod ppp;
 pub mod routes;

@@ -84,6 +84,17 @@ pub fn parse(bytes: &[u8]) -> ModprobeFile {
     file
 }
 
+/// Whether the command of an `install` line does nothing, and so keeps the module from ever loading: `/bin/true`,
+/// `/bin/false`, `:`, `echo ...`, in whatever folder the program is.
+#[must_use]
+pub fn does_nothing(command: &str) -> bool {
+    let words = command.split(';').next().unwrap_or_default();
+    let program = words.split_whitespace().next().unwrap_or_default();
+    matches!(program.rsplit('/').next(), Some("true" | "false" | ":" | "echo" | "exit"))
+        && !command.contains("modprobe")
+        && !command.contains("insmod")
+}
+
 impl ModprobeFile {
     fn take(&mut self, text: &str, span: Span) {
         let text = text.trim_matches([' ', '\t']);

@@ -1,7 +1,22 @@
 //! Works out what each boot entry does on each target: Facts x Target -> Boots.
+//!
+//! The steps from the kernel to the root file system are simulated: whether the kernel and the initrd are there and
+//! fit each other, which driver binds the boot disk (as the kernel and udev bind it, by modalias), whether what holds
+//! root is put together, whether `root=` then names something, and whether its file system can be mounted. Firmware
+//! and loader before, and init, mounts and network after that are not simulated in this version and not listed.
+
+mod boot;
+mod disk;
+mod drivers;
+mod early;
+mod initrd_view;
+mod root;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use boot::{GivenEntry, simulate, simulate_entry};
+pub use disk::{DiskFate, DiskReason};
 
 use crate::place::Place;
 
@@ -10,11 +25,19 @@ use crate::place::Place;
 pub struct Boot {
     /// The entry's title.
     pub entry: String,
+    /// What names the entry in the loader's configuration.
+    pub entry_id: String,
+    /// Where the entry stands.
+    pub at: Place,
     /// Whether the loader picks this entry by itself.
     pub default: bool,
+    /// Whether it is for emergencies: a rescue image, recovery or single-user mode.
+    pub is_rescue: bool,
     /// The kernel's path, relative to the root.
     pub kernel: Option<String>,
-    /// The initrd's path, relative to the root; null when the entry has none.
+    /// The kernel's release: `6.1.0-18-amd64`.
+    pub release: Option<String>,
+    /// The initrd's path, relative to the root, the last if there are several; null when the entry has none.
     pub initrd: Option<String>,
     /// The target's name.
     pub target: String,
@@ -22,6 +45,8 @@ pub struct Boot {
     pub outcome: Outcome,
     /// The first step that fails; null if none does.
     pub failed_at: Option<StepName>,
+    /// What becomes of the boot disk.
+    pub disk: DiskFate,
     /// The steps in order.
     pub steps: Vec<Step>,
 }
@@ -66,6 +91,26 @@ pub enum StepName {
     Network,
 }
 
+impl StepName {
+    /// The name as reports write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Firmware => "firmware",
+            Self::Loader => "loader",
+            Self::Kernel => "kernel",
+            Self::Initrd => "initrd",
+            Self::DiskDriver => "disk-driver",
+            Self::StorageStack => "storage-stack",
+            Self::RootDevice => "root-device",
+            Self::RootFilesystem => "root-filesystem",
+            Self::Init => "init",
+            Self::Mounts => "mounts",
+            Self::Network => "network",
+        }
+    }
+}
+
 /// What is known of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -89,4 +134,18 @@ pub struct Step {
     pub detail: String,
     /// The evidence.
     pub at: Option<Place>,
+}
+
+impl Step {
+    fn ok(step: StepName, detail: impl Into<String>, at: Option<Place>) -> Self {
+        Self { step, state: State::Ok, detail: detail.into(), at }
+    }
+
+    fn fails(step: StepName, detail: impl Into<String>, at: Option<Place>) -> Self {
+        Self { step, state: State::Fails, detail: detail.into(), at }
+    }
+
+    fn unknown(step: StepName, detail: impl Into<String>, at: Option<Place>) -> Self {
+        Self { step, state: State::Unknown, detail: detail.into(), at }
+    }
 }

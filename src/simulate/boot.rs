@@ -1,0 +1,174 @@
+//! Puts the steps together: every entry on every target.
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+
+use super::drivers::{Drivers, Sources};
+use super::early::{self, KernelFile};
+use super::initrd_view::InitrdView;
+use super::root::Root;
+use super::{Boot, DiskFate, Outcome, State, Step, disk};
+use crate::facts::boot::{BootEntry, EntryFile, EntrySource};
+use crate::facts::command_line::{CommandLine, Piece};
+use crate::facts::initrds::Initrd;
+use crate::facts::{Facts, Known};
+use crate::place::Place;
+use crate::target::{Device, Target};
+
+/// File systems that a root may have although nothing says so before the simulation asks.
+const FILE_SYSTEMS: [&str; 6] = ["fs-ext2", "fs-ext3", "fs-ext4", "fs-xfs", "fs-btrfs", "fs-reiserfs"];
+
+/// A boot that no loader lists, given by hand.
+#[derive(Debug, Clone)]
+pub struct GivenEntry {
+    /// The kernel's release (`6.1.0-18-amd64`) or its path.
+    pub kernel: String,
+    /// The initrd's path relative to the root; none for a boot without one.
+    pub initrd: Option<String>,
+    /// The kernel command line.
+    pub cmdline: String,
+}
+
+impl GivenEntry {
+    /// The entry as a loader would list it.
+    #[must_use]
+    pub fn to_entry(&self, facts: &Facts) -> BootEntry {
+        let given = Place::file("command line");
+        let path = self.kernel.trim_start_matches('/');
+        let by_name = facts
+            .kernels
+            .iter()
+            .find(|kernel| kernel.release == self.kernel || kernel.image.as_deref() == Some(path));
+        let image = by_name.and_then(|kernel| kernel.image.clone());
+        let pieces = [Piece { text: self.cmdline.clone(), at: given.clone() }];
+        let is_there = |initrd: &str| facts.initrds.iter().any(|known| known.path == initrd);
+        let initrds = self.initrd.iter().map(|initrd| initrd.trim_start_matches('/').to_owned());
+        BootEntry {
+            id: "given".to_owned(),
+            title: format!("{} (given on the command line)", self.kernel),
+            at: given.clone(),
+            source: EntrySource::NoneListed,
+            default: true,
+            kernel: image.clone().unwrap_or_else(|| path.to_owned()),
+            kernel_at: given.clone(),
+            kernel_exists: if by_name.is_some() { Known::Known(true) } else { Known::Known(false) },
+            release: by_name.map(|kernel| kernel.release.clone()),
+            initrds: initrds
+                .map(|path| EntryFile { exists: Known::Known(is_there(&path)), path, at: given.clone() })
+                .collect(),
+            cmdline: Known::Known(CommandLine::of_pieces(&pieces)),
+            hypervisor: None,
+            is_rescue: false,
+        }
+    }
+}
+
+/// Simulates every boot entry on every target, entries in the loader's order and targets in theirs.
+#[must_use]
+pub fn simulate(facts: &Facts, targets: &[Target]) -> Vec<Boot> {
+    let each = facts.boot.entries.par_iter().map(|entry| simulate_entry(facts, entry, targets));
+    each.flatten().collect()
+}
+
+/// Simulates one entry on every target.
+#[must_use]
+pub fn simulate_entry(facts: &Facts, entry: &BootEntry, targets: &[Target]) -> Vec<Boot> {
+    let release = release_of(facts, entry);
+    let kernel = release.and_then(|release| facts.kernels.iter().find(|kernel| kernel.release == release));
+    let found: Vec<Option<&Initrd>> = entry
+        .initrds
+        .iter()
+        .map(|file| facts.initrds.iter().find(|initrd| initrd.path == file.path))
+        .collect();
+    let files: Vec<&EntryFile> = entry.initrds.iter().collect();
+    let read: Vec<&Initrd> = found.iter().flatten().copied().collect();
+    let view = InitrdView::new(&read);
+    let cmdline = entry.cmdline.get();
+    let root = Root::new(facts, cmdline, &view, !files.is_empty());
+    let fstype = root.fstype().map(|fstype| format!("fs-{fstype}"));
+    let names = asked_names(targets, fstype.as_deref());
+    let drivers = Drivers::new(&Sources {
+        release: release.unwrap_or_default(),
+        tables: release.and_then(|release| facts.module_tables.get(release)),
+        view: &view,
+        has_initrd: !files.is_empty(),
+        initrd_known: view.read.len() == files.len(),
+        cmdline,
+        names: &names,
+    });
+    let kernel_step = early::kernel(&KernelFile {
+        path: &entry.kernel,
+        exists: &entry.kernel_exists,
+        at: &entry.kernel_at,
+        release,
+        installed: kernel,
+    });
+    let initrd_step = early::initrd(&files, &found, kernel);
+    let evidence =
+        files.last().map_or_else(|| entry.kernel_at.clone(), |file| Place::file(file.path.as_str()));
+    let on_target = |target: &Target| {
+        let mut steps = vec![kernel_step.clone(), initrd_step.clone()];
+        let (disk_step, fate) = match release {
+            Some(release) => disk::step(target, &drivers, &evidence, release),
+            None => {
+                let detail = "which drivers there are is not known without the kernel's release";
+                (Step::unknown(super::StepName::DiskDriver, detail, None), DiskFate::default())
+            }
+        };
+        steps.push(disk_step);
+        steps.push(root.storage_stack(target, &drivers));
+        steps.push(root.root_device(target, &fate));
+        steps.push(root.root_filesystem(&drivers));
+        boot_of(entry, release, target, fate, steps)
+    };
+    targets.iter().map(on_target).collect()
+}
+
+fn boot_of(
+    entry: &BootEntry,
+    release: Option<&str>,
+    target: &Target,
+    disk: DiskFate,
+    steps: Vec<Step>,
+) -> Boot {
+    let failed_at = steps.iter().find(|step| step.state == State::Fails).map(|step| step.step);
+    let outcome = match failed_at {
+        Some(_) => Outcome::Fails,
+        None if steps.iter().any(|step| step.state == State::Unknown) => Outcome::Unknown,
+        None => Outcome::Boots,
+    };
+    Boot {
+        entry: entry.title.clone(),
+        entry_id: entry.id.clone(),
+        at: entry.at.clone(),
+        default: entry.default,
+        is_rescue: entry.is_rescue,
+        kernel: Some(entry.kernel.clone()),
+        release: release.map(str::to_owned),
+        initrd: entry.initrds.last().map(|file| file.path.clone()),
+        target: target.name.clone(),
+        outcome,
+        failed_at,
+        disk,
+        steps,
+    }
+}
+
+/// The release of the entry's kernel: what the installed kernel with that image is, else what its name says.
+fn release_of<'a>(facts: &'a Facts, entry: &'a BootEntry) -> Option<&'a str> {
+    let by_image = facts.kernels.iter().find(|kernel| kernel.image.as_deref() == Some(entry.kernel.as_str()));
+    let said = by_image.and_then(|kernel| kernel.image_release.get()).and_then(Option::as_deref);
+    said.or(by_image.map(|kernel| kernel.release.as_str())).or(entry.release.as_deref())
+}
+
+/// Every modalias of the targets and every file system's name that the steps will ask for, each once.
+fn asked_names<'a>(targets: &'a [Target], fstype: Option<&'a str>) -> Vec<&'a str> {
+    let mut names: BTreeSet<&str> = FILE_SYSTEMS.into_iter().chain(fstype).collect();
+    let mut todo: Vec<&Device> = targets.iter().flat_map(|target| &target.devices).collect();
+    while let Some(device) = todo.pop() {
+        names.insert(&device.modalias);
+        todo.extend(&device.children);
+    }
+    names.into_iter().collect()
+}
