@@ -139,7 +139,12 @@ fn boot(entry: &str, default: bool, target: &str) -> Boot {
     };
     Boot {
         entry: entry.into(),
+        entry_id: entry.into(),
+        at: Place::file("boot/grub/grub.conf"),
         default,
+        is_rescue: false,
+        release: Some(release.into()),
+        disk: crate::simulate::DiskFate::default(),
         kernel: Some(format!("boot/vmlinuz-{release}")),
         initrd: Some(initrd.to_string()),
         target: target.into(),
