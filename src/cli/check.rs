@@ -1,10 +1,19 @@
 //! `bootproof check`: the whole path from a system to a report.
 
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::args::{FailOn, ReportArgs, RuleArgs, SystemArgs, TargetArgs};
+use super::emit::{self, Part};
+use crate::facts::Facts;
+use crate::report::{Parts, Report, SystemSummary, TargetSummary, Verdict};
+use crate::rules::{Input, RuleError, RuleSet};
+use crate::simulate;
+use crate::source::Tree;
+use crate::target;
 
 /// Checks a system: will it boot and come up there, and if not, why?
 #[derive(Debug, Args)]
@@ -33,6 +42,40 @@ Examples:
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let _ = (args.fail_on.severity(), args.system.limits());
-    anyhow::bail!("not there yet")
+    // What was typed wrong is said before any work is done.
+    let files = emit::formats(&args.report)?;
+    let targets = target::select(&args.targets.targets)?;
+    let rules = load_rules(&args.rules.rules)?;
+    let tree = Tree::open_system(&args.system.system)?;
+    let facts = Facts::gather(&tree, &args.system.limits());
+    let boots = simulate::simulate(&facts, &targets);
+    let evaluation = rules.evaluate(&Input { facts: &facts, targets: &targets, boots: &boots, tree: &tree });
+    for (rule, mistake) in &evaluation.mistakes {
+        let _ = writeln!(anstream::stderr(), "warning: rule `{rule}` could not be evaluated: {mistake}");
+    }
+    let parts = Parts {
+        system: SystemSummary { source: tree.origin().to_owned(), system: facts.system.clone() },
+        targets: targets.iter().map(TargetSummary::from).collect(),
+        boots,
+        findings: evaluation.findings,
+        not_evaluated: evaluation.not_evaluated,
+    };
+    let report = Report::build(parts, args.fail_on.severity());
+    emit::emit(&report, Part::Whole, &files, args.report.format)?;
+    let failed = report.verdict == Verdict::Fail;
+    Ok(ExitCode::from(if failed { super::FOUND } else { super::NOTHING_FOUND }))
+}
+
+/// The built-in rules and the user's own.
+pub(super) fn load_rules(directories: &[PathBuf]) -> anyhow::Result<RuleSet> {
+    let mut rules = RuleSet::built_in().map_err(|errors| told(&errors))?;
+    for directory in directories {
+        rules.load_dir(directory).map_err(|errors| told(&errors))?;
+    }
+    Ok(rules)
+}
+
+fn told(errors: &[RuleError]) -> anyhow::Error {
+    let drawn: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("the rules have mistakes\n\n{}", drawn.join("\n\n"))
 }

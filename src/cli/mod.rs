@@ -7,6 +7,7 @@
 mod args;
 mod boot;
 mod check;
+mod emit;
 mod explain;
 mod facts;
 mod initrd;

@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::facts::system::System;
 use crate::finding::{Finding, Severity};
 use crate::simulate::Boot;
+use crate::target::Target;
 
 /// Version of the report's shape; goes up when a field changes its meaning or goes away.
 pub const SCHEMA: &str = "bootproof-report/1";
@@ -73,6 +74,12 @@ pub struct TargetSummary {
     pub name: String,
     /// The name in words.
     pub title: String,
+}
+
+impl From<&Target> for TargetSummary {
+    fn from(target: &Target) -> Self {
+        Self { name: target.name.clone(), title: target.title.clone() }
+    }
 }
 
 /// A rule that could not be decided.

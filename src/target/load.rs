@@ -87,6 +87,23 @@ pub fn built_in(name: &str) -> Result<Target, TargetError> {
     }
 }
 
+/// The target file of a built-in target, or the user's own, as it stands: what a user's own file can start from.
+///
+/// # Errors
+/// Any [`TargetError`]; `same` is no file.
+pub fn text(name: &str) -> Result<String, TargetError> {
+    if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+        return Ok((*text).to_owned());
+    }
+    if name == SAME {
+        let reason = "it stands for the hardware that the system has now and is no file".to_owned();
+        return Err(TargetError::Malformed { path: SAME.to_owned(), reason });
+    }
+    let bytes = read_file(name)?;
+    parse(&bytes, name)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Reads the text of a target file; `path` is for messages.
 ///
 /// # Errors
@@ -134,6 +151,10 @@ fn one(name: &str) -> Result<Target, TargetError> {
         Err(TargetError::NotFound { .. }) => {}
         answer => return answer,
     }
+    parse(&read_file(name)?, name)
+}
+
+fn read_file(name: &str) -> Result<Vec<u8>, TargetError> {
     let path = Path::new(name);
     // A target file is the user's own and no part of the audited system: its folder is opened as a tree of its own.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -143,8 +164,7 @@ fn one(name: &str) -> Result<Target, TargetError> {
     };
     let directory = crate::source::directory::Directory::open(folder)?;
     let tree = crate::source::Tree::new(directory, folder.display().to_string());
-    let file = tree.read_limited(file_name, FILE_LIMIT)?;
-    parse(&file.bytes, name)
+    Ok(tree.read_limited(file_name, FILE_LIMIT)?.bytes)
 }
 
 #[cfg(test)]

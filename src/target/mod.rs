@@ -11,7 +11,7 @@ mod view;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use load::{TargetError, built_in, built_in_names, parse, select};
+pub use load::{TargetError, built_in, built_in_names, parse, select, text};
 pub use view::TargetView;
 
 /// The name of the target that stands for the hardware the system has now.
