@@ -94,7 +94,7 @@ impl Outcome {
 }
 
 /// Evaluates `rules` over `input`.
-pub(super) fn evaluate(rules: &[Rule], env: &Arc<Env>, input: &Input<'_>) -> Evaluation {
+pub(super) fn evaluate(rules: &[&Rule], env: &Arc<Env>, input: &Input<'_>) -> Evaluation {
     let world = World {
         env: Arc::clone(env),
         facts: Facts { cel: serialized(input.facts), tera: Mutex::default() },

@@ -17,6 +17,7 @@ mod definition;
 mod error;
 mod eval;
 mod fingerprint;
+pub mod fixture;
 mod functions;
 mod load;
 mod snippet;
@@ -161,7 +162,13 @@ impl RuleSet {
     /// Evaluates all rules.
     #[must_use]
     pub fn evaluate(&self, input: &Input<'_>) -> Evaluation {
-        eval::evaluate(&self.rules, &self.language.env, input)
+        eval::evaluate(&self.rules.iter().collect::<Vec<_>>(), &self.language.env, input)
+    }
+
+    /// Evaluates the rule called `id` alone.
+    #[must_use]
+    pub fn evaluate_only(&self, id: &str, input: &Input<'_>) -> Evaluation {
+        eval::evaluate(&self.get(id).into_iter().collect::<Vec<_>>(), &self.language.env, input)
     }
 }
 
