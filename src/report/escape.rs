@@ -149,6 +149,32 @@ pub(super) fn markdown_text(text: &str) -> String {
     out
 }
 
+/// Markdown whose tags are text: what stands in code is left as it is, since nothing is markup there.
+pub(super) fn markdown_prose(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut open_fence = 0;
+    let mut rest = text;
+    while let Some(start) = rest.find(['`', '<']) {
+        let (before, found) = rest.split_at_checked(start).unwrap_or((rest, ""));
+        out.push_str(before);
+        let fence = found.len().saturating_sub(found.trim_start_matches('`').len());
+        if fence == 0 {
+            out.push_str(if open_fence == 0 { "&lt;" } else { "<" });
+        } else {
+            out.push_str(&"`".repeat(fence));
+            open_fence = match open_fence {
+                0 => fence,
+                open if open == fence => 0,
+                open => open,
+            };
+        }
+        rest = found.get(fence.max(1)..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    // A fence that nothing closes is no code: then no tag may stand.
+    if open_fence == 0 { out } else { text.replace('<', "&lt;") }
+}
+
 /// A code span for Markdown, with a fence longer than any in `text`; fit for a table cell.
 pub(super) fn markdown_code(text: &str) -> String {
     let fence = "`".repeat(longest_run_of_backquotes(text).saturating_add(1));
@@ -218,6 +244,8 @@ mod tests {
         assert_eq!(html_sentence("<b> `<i>`"), "&lt;b&gt; <code>&lt;i&gt;</code>");
         assert_eq!(markdown_sentence("*a* | `b|c`"), "\\*a\\* \\| `b\\|c`");
         assert_eq!(markdown_code("a`b"), "``a`b``");
+        assert_eq!(markdown_prose("<b> `<i>` ``a`<u>``"), "&lt;b> `<i>` ``a`<u>``");
+        assert_eq!(markdown_prose("` <b>"), "` &lt;b>");
         assert_eq!(markdown_block("```\nx"), "````text\n```\nx\n````");
     }
 

@@ -16,3 +16,14 @@ const PARTS: [(&str, &str); 4] = [
 pub fn render(report: &Report) -> tera::TeraResult<String> {
     templates::fill("report.html", &PARTS, report)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_report_as_a_page() {
+        insta::assert_snapshot!(render(&sample::san_server()).unwrap());
+    }
+}

@@ -2,7 +2,10 @@
 
 use super::{Report, templates};
 
-const PARTS: [(&str, &str); 1] = [("report.md", include_str!("../../reports/report.md"))];
+const PARTS: [(&str, &str); 2] = [
+    ("report.md", include_str!("../../reports/report.md")),
+    ("fix.md", include_str!("../../reports/fix.md")),
+];
 
 /// The whole report.
 ///
@@ -10,4 +13,15 @@ const PARTS: [(&str, &str); 1] = [("report.md", include_str!("../../reports/repo
 /// A mistake in the built-in template, which the tests exclude.
 pub fn render(report: &Report) -> tera::TeraResult<String> {
     templates::fill("report.md", &PARTS, report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_report_reads_well_as_markdown() {
+        insta::assert_snapshot!(render(&sample::san_server()).unwrap());
+    }
 }

@@ -11,8 +11,12 @@ pub(super) fn fill(name: &str, parts: &[(&str, &str)], report: &Report) -> TeraR
     let mut tera = Tera::new();
     tera.register_filter("sentence", sentence);
     tera.register_filter("prose", prose);
+    tera.register_filter("reference", reference);
+    tera.register_filter("mark", mark);
+    tera.register_filter("drawn", drawn);
     tera.register_filter("md", |text: &str, _: Kwargs, _: &State| escape::markdown_sentence(text));
     tera.register_filter("md_text", |text: &str, _: Kwargs, _: &State| escape::markdown_text(text));
+    tera.register_filter("md_prose", |text: &str, _: Kwargs, _: &State| escape::markdown_prose(text));
     tera.register_filter("md_code", |text: &str, _: Kwargs, _: &State| escape::markdown_code(text));
     tera.register_filter("md_block", |text: &str, _: Kwargs, _: &State| escape::markdown_block(text));
     tera.autoescape_on(vec![".html"]);
@@ -32,6 +36,38 @@ fn prose(text: &str, _: Kwargs, _: &State) -> Value {
     let mut html = String::with_capacity(text.len().saturating_mul(2));
     pulldown_cmark::html::push_html(&mut html, events);
     Value::safe_string(&html)
+}
+
+/// A source, as HTML: a link if it is an address on the web.
+fn reference(text: &str, _: Kwargs, _: &State) -> Value {
+    let shown = escape::html_sentence(text);
+    let is_web = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
+    if !is_web || text.contains(char::is_whitespace) {
+        return Value::safe_string(&shown);
+    }
+    let address = escape::html_text(text);
+    Value::safe_string(&format!("<a href=\"{address}\" rel=\"noreferrer\">{address}</a>"))
+}
+
+/// A cell of the matrix as a sign, for where there is no colour to be had.
+fn mark(cell: &Value, _: Kwargs, _: &State) -> &'static str {
+    match cell.get_from_path("outcome").and_then(Value::as_str) {
+        Some("boots") => "✅",
+        Some("fails") => "❌",
+        Some(_) => "❓",
+        None => "",
+    }
+}
+
+/// A place's line, numbered, with the carets below it.
+fn drawn(place: &Value, _: Kwargs, _: &State) -> String {
+    let text = |path: &'static str| place.get_from_path(path).and_then(Value::as_str).unwrap_or_default();
+    let number =
+        place.get_from_path("line").and_then(Value::as_u64).map(|line| line.to_string()).unwrap_or_default();
+    let gutter = " ".repeat(number.len());
+    let [before, marked, after, carets] =
+        ["snippet.before", "snippet.marked", "snippet.after", "snippet.carets"].map(text);
+    format!("{number} | {before}{marked}{after}\n{gutter} | {carets}")
 }
 
 fn harmless(event: Event<'_>) -> Option<Event<'_>> {

@@ -170,11 +170,7 @@ fn where_it_stops(out: &mut String, view: &View) {
 
 /// What is said of the step at which a boot ends, as far as is known.
 fn stop(chain: &Chain) -> &str {
-    let ends_here = |state: StepState| match chain.outcome {
-        Outcome::Fails => state == StepState::Fails,
-        Outcome::Boots | Outcome::Unknown => state == StepState::Unknown,
-    };
-    chain.steps.iter().find(|step| ends_here(step.state)).map_or("", |step| &step.detail)
+    chain.steps.iter().find(|step| step.ends_here).map_or("", |step| &step.detail)
 }
 
 /// Each step of a chain on its line.
@@ -200,8 +196,7 @@ fn steps(out: &mut String, chain: &Chain) {
         let mut text = String::new();
         paragraph(&mut text, &head, if step.detail.is_empty() { "-" } else { &step.detail });
         out.push_str(&text.replacen(step.state.name(), &format!("{style}{}{style:#}", step.state.name()), 1));
-        if let (Some(path), true) = (&step.path, step.state != StepState::NotReached) {
-            let at = step.line.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
+        if let (Some(at), true) = (&step.place, step.state != StepState::NotReached) {
             line(out, &format!("{}{FAINT}--> {at}{FAINT:#}", " ".repeat(head.chars().count())));
         }
     }

@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::super::Report;
 use super::super::escape::shown;
 use crate::finding::Severity;
-use crate::place::Place;
 use crate::simulate::{Boot, Outcome, State, Step, StepName};
 
 /// A boot entry.
@@ -37,7 +36,7 @@ pub(in super::super) struct TargetRow {
 pub(in super::super) struct Cell {
     /// Null where this entry was not tried on this target.
     pub(in super::super) outcome: Option<Outcome>,
-    /// `boots`, `fails: disk driver`, `unknown: storage stack`, `not tried`.
+    /// `boots`, `fails at disk driver`, `unknown: storage stack`, `not tried`.
     pub(in super::super) label: String,
     /// The chain that tells more.
     pub(in super::super) chain: Option<usize>,
@@ -56,7 +55,7 @@ pub(in super::super) struct Chain {
     pub(in super::super) targets: Vec<String>,
     pub(in super::super) target_indices: Vec<usize>,
     pub(in super::super) outcome: Outcome,
-    /// `boots`, `fails: disk driver`, `unknown: storage stack`.
+    /// `boots`, `fails at disk driver`, `unknown: storage stack`.
     pub(in super::super) label: String,
     pub(in super::super) steps: Vec<StepView>,
 }
@@ -70,8 +69,11 @@ pub(in super::super) struct StepView {
     pub(in super::super) name: String,
     pub(in super::super) state: StepState,
     pub(in super::super) detail: String,
-    pub(in super::super) path: Option<String>,
-    pub(in super::super) line: Option<u32>,
+    /// The evidence: `etc/fstab:7`.
+    #[serde(rename = "where")]
+    pub(in super::super) place: Option<String>,
+    /// Whether this step is where the boot ends, as far as is known.
+    pub(in super::super) ends_here: bool,
 }
 
 /// How a step is drawn.
@@ -192,29 +194,39 @@ pub(super) fn chains(report: &Report) -> Vec<Chain> {
             target_indices: boots.iter().filter_map(index_of).collect(),
             outcome: boot.outcome,
             label: label(boot),
-            steps: boot.steps.iter().map(|step| step_view(step, boot.failed_at)).collect(),
+            steps: steps(boot),
         })
     };
     chained(report).into_iter().enumerate().filter_map(chain).collect()
 }
 
-fn step_view(step: &Step, failed_at: Option<StepName>) -> StepView {
-    let stopped_before = failed_at.is_some_and(|failed| step.step > failed);
-    let state = match step.state {
-        State::Unknown if stopped_before => StepState::NotReached,
-        State::Ok => StepState::Ok,
-        State::Fails => StepState::Fails,
-        State::Unknown => StepState::Unknown,
+fn steps(boot: &Boot) -> Vec<StepView> {
+    let ends_with = match boot.outcome {
+        Outcome::Boots => None,
+        Outcome::Fails => boot.failed_at,
+        Outcome::Unknown => first_unknown(boot),
     };
-    let place: Option<&Place> = step.at.as_ref();
-    StepView {
-        step: step.step,
-        name: step_words(step.step).to_owned(),
-        state,
-        detail: shown(&step.detail),
-        path: place.map(|place| shown(&place.path)),
-        line: place.and_then(|place| place.line),
-    }
+    let view = |step: &Step| {
+        let stopped_before = boot.failed_at.is_some_and(|failed| step.step > failed);
+        StepView {
+            step: step.step,
+            name: step_words(step.step).to_owned(),
+            state: match step.state {
+                State::Unknown if stopped_before => StepState::NotReached,
+                State::Ok => StepState::Ok,
+                State::Fails => StepState::Fails,
+                State::Unknown => StepState::Unknown,
+            },
+            detail: shown(&step.detail),
+            place: step.at.as_ref().map(|at| shown(&at.to_string())),
+            ends_here: ends_with == Some(step.step),
+        }
+    };
+    boot.steps.iter().map(view).collect()
+}
+
+fn first_unknown(boot: &Boot) -> Option<StepName> {
+    boot.steps.iter().find(|step| step.state == State::Unknown).map(|step| step.step)
 }
 
 /// A step's name in words.
@@ -238,11 +250,11 @@ fn label(boot: &Boot) -> String {
     match boot.outcome {
         Outcome::Boots => "boots".to_owned(),
         Outcome::Fails => match boot.failed_at {
-            Some(step) => format!("fails: {}", step_words(step)),
+            Some(step) => format!("fails at {}", step_words(step)),
             None => "fails".to_owned(),
         },
-        Outcome::Unknown => match boot.steps.iter().find(|step| step.state == State::Unknown) {
-            Some(step) => format!("unknown: {}", step_words(step.step)),
+        Outcome::Unknown => match first_unknown(boot) {
+            Some(step) => format!("unknown: {}", step_words(step)),
             None => "unknown".to_owned(),
         },
     }

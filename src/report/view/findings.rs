@@ -37,6 +37,8 @@ pub(in super::super) struct Group {
     pub(in super::super) scope: Scope,
     /// Whether the places are not all on the same targets, so that each has to say on which.
     pub(in super::super) targets_differ: bool,
+    /// Whether there is any remedy, here or at the places.
+    pub(in super::super) has_fix: bool,
     /// Commands and advice for all places together, each once.
     pub(in super::super) fixes: Vec<FixView>,
     /// Indices of the targets concerned; all of them where the target does not matter.
@@ -50,7 +52,9 @@ pub(in super::super) struct PlaceView {
     pub(in super::super) anchors: Vec<String>,
     pub(in super::super) path: String,
     pub(in super::super) line: Option<u32>,
-    pub(in super::super) column: Option<u32>,
+    /// `etc/fstab:7:1`, with what is known of it.
+    #[serde(rename = "where")]
+    pub(in super::super) place: String,
     pub(in super::super) snippet: Option<Snippet>,
     /// What is wrong, once for all targets for which it is said alike.
     pub(in super::super) messages: Vec<Message>,
@@ -159,6 +163,7 @@ fn group(report: &Report, findings: &[&Finding]) -> Option<Group> {
         places,
         scope,
         targets_differ,
+        has_fix: findings.iter().any(|finding| !finding.fix.is_empty()),
         fixes: each_once(fixes),
         target_indices: target_indices(report, findings),
     })
@@ -171,13 +176,22 @@ fn place(report: &Report, findings: &[&Finding]) -> Option<PlaceView> {
         anchors: each_once(findings.iter().map(|finding| format!("f-{}", anchor(&finding.fingerprint)))),
         path: shown(&first.at.path),
         line: first.at.line,
-        column: first.at.column,
+        place: located(&first.at),
         snippet: snippet(first),
         messages: messages(findings),
         scope: scope(report, findings),
         fixes: each_once(fixes),
         target_indices: target_indices(report, findings),
     })
+}
+
+/// `etc/fstab:7:1`, with what is known of it.
+fn located(at: &Place) -> String {
+    let mut text = shown(&at.path);
+    for number in [at.line, at.line.and(at.column)].into_iter().flatten() {
+        text.push_str(&format!(":{number}"));
+    }
+    text
 }
 
 fn messages(findings: &[&Finding]) -> Vec<Message> {
