@@ -4,12 +4,21 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+/// Folders of platforms and log signatures, which have other shapes and other readers.
+const OTHER_DATA: &[&str] = &["targets", "console"];
+
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     println!("cargo::rerun-if-changed=rules");
     let mut files = Vec::new();
-    collect(&root.join("rules"), &mut files)?;
+    // Rules are in a folder for each subject; what stands beside the folders is other data.
+    for entry in fs::read_dir(root.join("rules"))? {
+        let path = entry?.path();
+        if path.is_dir() && !OTHER_DATA.iter().any(|name| path.ends_with(name)) {
+            collect(&path, &mut files)?;
+        }
+    }
     files.sort();
     let mut list =
         String::from("/// The rule files that come with the program: path under `rules/`, text.\n");
@@ -22,14 +31,12 @@ fn main() -> io::Result<()> {
     fs::write(out.join("built_in_rules.rs"), list)
 }
 
-/// The YAML files below `directory`; platforms and log signatures have other shapes and other readers.
+/// The YAML files below `directory`.
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         if path.is_dir() {
-            if !path.ends_with("targets") && !path.ends_with("console") {
-                collect(&path, files)?;
-            }
+            collect(&path, files)?;
         } else if path.extension().is_some_and(|extension| extension == "yaml") {
             files.push(path);
         }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{Evaluation, Input, RuleSet};
 use crate::facts::{Facts, Limits};
 use crate::finding::{Finding, Fix};
+use crate::simulate::simulate;
 use crate::source::Tree;
 use crate::target::{SAME, select};
 
@@ -77,7 +78,7 @@ impl Expectation {
             Err(error) => return vec![error.to_string()],
         };
         let facts = Facts::gather(tree, &Limits::default());
-        let boots = Vec::new();
+        let boots = simulate(&facts, &targets);
         let input = Input { facts: &facts, targets: &targets, boots: &boots, tree };
         self.compare(rule, &rules.evaluate_only(rule, &input))
     }
