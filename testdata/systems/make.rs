@@ -37,6 +37,7 @@ pub(crate) fn generated() -> Vec<Generated> {
     let mut files = Vec::new();
     centos6(&mut Tree::new("centos6-san-server", &mut files));
     debian12(&mut Tree::new("debian12-vm", &mut files));
+    rhel9(&mut Tree::new("rhel9-lvm-devicesfile", &mut files));
     files
 }
 
@@ -294,4 +295,71 @@ fn initramfs_tools(tree: &Tree<'_>) -> Archive {
     );
     image.file("usr/lib/x86_64-linux-gnu/libc.so.6", Library::new("libc.so.6").build());
     image
+}
+
+/// Built into RHEL 9's kernel, as far as disks are concerned.
+const EL9_BUILTIN: [&str; 5] = [
+    "drivers/scsi/scsi_mod",
+    "drivers/virtio/virtio",
+    "drivers/virtio/virtio_pci",
+    "drivers/virtio/virtio_ring",
+    "drivers/xen/platform-pci",
+];
+
+/// A RHEL 9 under VMware: its initrd holds what that machine needs, and LVM only looks at the disk with its WWID.
+fn rhel9(tree: &mut Tree<'_>) {
+    let release = "5.14.0-503.11.1.el9_5.x86_64";
+    let table = fs::read_to_string(folder().join("linux-5.14-el9.modules")).unwrap();
+    let kernel = Kernel::new(release, &table, &EL9_BUILTIN).with_xz();
+    tree.kernel(&kernel, "usr/lib/modules");
+
+    let mut image = Archive::new();
+    for (link, to) in [("bin", "usr/bin"), ("sbin", "usr/sbin"), ("lib", "usr/lib"), ("lib64", "usr/lib64")] {
+        image.link(link, to);
+    }
+    image.link("init", "usr/lib/systemd/systemd");
+    image.file("usr/lib/dracut/dracut-057-70.git20240819.el9", "");
+    let arguments = "-f --kver '5.14.0-503.11.1.el9_5.x86_64'\n";
+    image.file("usr/lib/dracut/build-parameter.txt", arguments);
+    let modules = "bash systemd systemd-initrd dbus i18n kernel-modules kernel-modules-extra rootfs-block terminfo \
+        udev-rules dracut-systemd usrmount base fs-lib shutdown dm lvm";
+    image
+        .file("usr/lib/dracut/modules.txt", modules.split_whitespace().collect::<Vec<_>>().join("\n") + "\n");
+    image.file("usr/lib/dracut/hostonly-files", "/etc/lvm/lvm.conf\n/etc/lvm/devices/system.devices\n");
+    image.folder("etc/cmdline.d");
+    image.file(
+        "etc/initrd-release",
+        "NAME=\"Red Hat Enterprise Linux\"\nVERSION=\"9.5 (Plow) dracut-057-70.git20240819.el9\"\n",
+    );
+    image.file("etc/lvm/lvm.conf", tree.text("etc/lvm/lvm.conf"));
+    image.file("etc/lvm/devices/system.devices", tree.text("etc/lvm/devices/system.devices"));
+    image.file("usr/lib/udev/rules.d/64-lvm.rules", "").file("usr/lib/udev/rules.d/80-drivers.rules", "");
+    for program in [
+        "usr/lib/systemd/systemd",
+        "usr/lib/systemd/systemd-udevd",
+        "usr/bin/kmod",
+        "usr/bin/bash",
+        "usr/sbin/lvm",
+    ] {
+        image.program(program, Library::program().needs(&["libc.so.6"]).build());
+    }
+    image.link("usr/bin/sh", "bash").link("usr/sbin/modprobe", "../bin/kmod");
+    image.file("usr/lib64/libc.so.6", Library::new("libc.so.6").build());
+    let own = [
+        "vmw_pvscsi",
+        "sd_mod",
+        "sr_mod",
+        "ata_piix",
+        "ata_generic",
+        "ahci",
+        "vmxnet3",
+        "xfs",
+        "dm_mod",
+        "dm_mirror",
+        "crc32c_intel",
+    ];
+    kernel.only(&own).add_to(&mut image, "usr/lib/modules");
+    let mut early = Archive::new();
+    early.file("early_cpio", "1\n").file("kernel/x86/microcode/GenuineIntel.bin", vec![0; 64]);
+    tree.add(&format!("boot/initramfs-{release}.img"), [early.build(), gzip(&image.build())].concat());
 }

@@ -6,6 +6,8 @@ use std::io::Write as _;
 use cpio::newc::{Builder, ModeFileType, trailer};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use liblzma::stream::{Check, Stream};
+use liblzma::write::XzEncoder;
 
 /// One cpio archive in the making. Folders above an entry are made by themselves; nothing has a time or an owner.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +107,13 @@ impl Archive {
 /// The bytes as gzip packs them, without a time or a name in the header.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The bytes as `xz --check=crc32` packs them, the only check that the kernel knows.
+pub fn xz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = XzEncoder::new_stream(Vec::new(), Stream::new_easy_encoder(6, Check::Crc32).unwrap());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }

@@ -14,7 +14,7 @@ mod rpm;
 mod tree;
 
 pub use elf::{Library, Module};
-pub use image::{Archive, gzip};
+pub use image::{Archive, gzip, xz};
 pub use kernel::bzimage;
 pub use rpm::{Package, packages_bdb};
 pub use tree::Kernel;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::elf::Module;
-use super::image::Archive;
+use super::image::{Archive, xz};
 
 /// A kernel by its modules.
 #[derive(Debug, Clone)]
@@ -12,6 +12,7 @@ pub struct Kernel {
     release: String,
     modules: BTreeMap<String, Row>,
     builtin: Vec<String>,
+    suffix: &'static str,
 }
 
 /// A line of the table: `PATH: DEPENDS | ALIASES | SOFTDEP`.
@@ -29,7 +30,12 @@ impl Kernel {
         let rows = table.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(Row::read);
         let modules = rows.map(|row| (row.name(), row)).collect();
         let builtin = builtin.iter().map(|&path| path.to_owned()).collect();
-        Self { release: release.to_owned(), modules, builtin }
+        Self { release: release.to_owned(), modules, builtin, suffix: ".ko" }
+    }
+
+    /// The same kernel with its module files packed by xz, as RHEL has them.
+    pub fn with_xz(self) -> Self {
+        Self { suffix: ".ko.xz", ..self }
     }
 
     /// The kernel's release: `6.1.0-1-amd64`.
@@ -82,6 +88,15 @@ impl Kernel {
         }
     }
 
+    fn path_of(&self, path: &str) -> String {
+        format!("kernel/{path}{}", self.suffix)
+    }
+
+    fn module_file(&self, name: &str, row: &Row) -> Vec<u8> {
+        let module = row.module(name, &self.release);
+        if self.suffix.ends_with(".xz") { xz(&module) } else { module }
+    }
+
     /// Visits the module and all that it needs, what needs before what is needed.
     fn closure<'a>(&'a self, name: &str, visit: &mut impl FnMut(&'a Row)) {
         let Some(row) = self.modules.get(&name.replace('-', "_")) else { return };
@@ -100,9 +115,9 @@ impl Kernel {
                 needed.retain(|path| *path != other.path);
                 needed.push(&other.path);
             });
-            write!(text, "kernel/{}.ko:", row.path).unwrap();
+            write!(text, "{}:", self.path_of(&row.path)).unwrap();
             for path in needed.iter().filter(|path| **path != row.path) {
-                write!(text, " kernel/{path}.ko").unwrap();
+                write!(text, " {}", self.path_of(path)).unwrap();
             }
             text.push('\n');
         }
