@@ -10,6 +10,7 @@ pub mod boot;
 pub mod command_line;
 pub mod fstab;
 mod gather;
+mod glob;
 pub mod initrds;
 pub mod kernels;
 pub mod libraries;

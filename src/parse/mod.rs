@@ -6,9 +6,10 @@
 pub mod blkid;
 pub mod bls;
 pub mod cmdline;
-mod cursor;
+pub(crate) mod cursor;
 pub mod device_spec;
 pub mod dpkg;
+pub mod elf_lib;
 pub mod extlinux;
 pub mod fstab;
 pub mod grub_cfg;
@@ -16,6 +17,7 @@ pub mod grub_legacy;
 pub mod grubenv;
 pub mod ifcfg;
 pub mod kernel_config;
+pub mod ld_so_conf;
 pub mod lines;
 pub mod lsblk;
 pub mod modprobe;
@@ -26,6 +28,16 @@ pub mod routes;
 pub(crate) mod text;
 pub mod udev_db;
 pub mod udev_net;
+
+#[cfg(test)]
+#[path = "../../tests/common/pack/elf.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "shared with the tests beside src, which use more of it"
+)]
+pub(crate) mod test_elf;
 
 use crate::place::Span;
 

@@ -46,7 +46,7 @@ pub(super) fn read(
 fn ignores_old(gather: &Gather<'_>) -> bool {
     let functions = ["etc/rc.d/init.d/functions", "etc/init.d/functions"].iter().find_map(|path| {
         let file = gather.read(path).present()?;
-        let mut line = file.bytes.split(|byte| *byte == b'\n');
+        let line = file.bytes.split(|byte| *byte == b'\n');
         line.rev().find(|line| line.starts_with(b"__sed_discard_ignored_files")).map(<[u8]>::to_vec)
     });
     functions.is_none_or(|line| line.windows(4).any(|window| window == b".old"))
