@@ -141,6 +141,7 @@ fn boot(entry: &str, default: bool, target: &str) -> Boot {
         entry: entry.into(),
         entry_id: entry.into(),
         at: Place::file("boot/grub/grub.conf"),
+        evidence: Place::file("boot/grub/grub.conf"),
         default,
         is_rescue: false,
         release: Some(release.into()),

@@ -120,7 +120,7 @@ pub fn simulate_entry(facts: &Facts, entry: &BootEntry, targets: &[Target]) -> V
         steps.push(root.storage_stack(target, &drivers));
         steps.push(root.root_device(target, &fate));
         steps.push(root.root_filesystem(&drivers));
-        boot_of(entry, release, target, fate, steps)
+        boot_of(entry, release, &evidence, target, fate, steps)
     };
     targets.iter().map(on_target).collect()
 }
@@ -128,6 +128,7 @@ pub fn simulate_entry(facts: &Facts, entry: &BootEntry, targets: &[Target]) -> V
 fn boot_of(
     entry: &BootEntry,
     release: Option<&str>,
+    evidence: &Place,
     target: &Target,
     disk: DiskFate,
     steps: Vec<Step>,
@@ -142,6 +143,7 @@ fn boot_of(
         entry: entry.title.clone(),
         entry_id: entry.id.clone(),
         at: entry.at.clone(),
+        evidence: evidence.clone(),
         default: entry.default,
         is_rescue: entry.is_rescue,
         kernel: Some(entry.kernel.clone()),

@@ -29,6 +29,8 @@ pub struct Boot {
     pub entry_id: String,
     /// Where the entry stands.
     pub at: Place,
+    /// The file that decides which drivers there are: the initrd, or without one the kernel's line in the entry.
+    pub evidence: Place,
     /// Whether the loader picks this entry by itself.
     pub default: bool,
     /// Whether it is for emergencies: a rescue image, recovery or single-user mode.
