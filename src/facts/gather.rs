@@ -143,6 +143,17 @@ impl<'a> Gather<'a> {
         format!("a readable `{path}`")
     }
 
+    /// Notes what is wrong with the archive that the system came in.
+    pub fn note_damage(&self) {
+        for damage in self.tree.damage() {
+            self.note(Problem {
+                at: Place::file(damage.path.as_str()),
+                kind: ProblemKind::Malformed,
+                message: damage.message.clone(),
+            });
+        }
+    }
+
     /// Notes trouble with what a file holds.
     pub fn note(&self, problem: Problem) {
         self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(problem);

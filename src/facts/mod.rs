@@ -70,6 +70,7 @@ impl Facts {
     #[must_use]
     pub fn gather(tree: &Tree, limits: &Limits) -> Self {
         let gather = Gather::new(tree, limits);
+        gather.note_damage();
         let system = system::gather(&gather);
         let packages = packages::gather(&gather);
         let kernels = kernels::gather(&gather);

@@ -1,25 +1,35 @@
 //! A directory of this machine as the root of the audited system.
 //!
 //! Each component is opened relative to its parent with `O_NOFOLLOW`, so that a link that appears between the
-//! look-up and the opening cannot lead outside (openat(2)).
+//! look-up and the opening cannot lead outside (openat(2)). Directories that were opened once stay open for the
+//! look-ups that follow, up to [`MAX_OPEN`].
 
-use std::ffi::OsString;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, readlinkat, statat};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, readlinkat, statat};
 use rustix::io::Errno;
 
 use super::{Backend, Content, LookupError, Node, NodeKind, SourceError, display_path};
 
-const DIRECTORY: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// Directories that are held open. A process may usually have 1024 files open, and boot images take theirs.
+const MAX_OPEN: usize = 64;
+
+/// O_PATH: to pass through a directory, the right to search it is enough, as for any process.
+const PASS_THROUGH: OFlags =
+    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// A directory opened as a root.
 #[derive(Debug)]
 pub struct Directory {
-    root: OwnedFd,
+    root: Arc<OwnedFd>,
+    open: Mutex<HashMap<PathBuf, Arc<OwnedFd>>>,
 }
 
 impl Directory {
@@ -33,20 +43,39 @@ impl Directory {
             path: path.display().to_string(),
             reason: std::io::Error::from(error).to_string(),
         })?;
-        Ok(Self { root })
+        Ok(Self { root: Arc::new(root), open: Mutex::default() })
     }
 
     /// The directory that holds `path`, and the last component (`.` for the root).
-    fn parent(&self, path: &Path) -> Result<(OwnedFd, OsString), LookupError> {
-        let name = path.file_name().map_or_else(|| OsString::from("."), OsString::from);
+    fn parent<'p>(&self, path: &'p Path) -> Result<(Arc<OwnedFd>, &'p OsStr), LookupError> {
+        let Some(name) = path.file_name() else { return Ok((Arc::clone(&self.root), OsStr::new("."))) };
         let parent = path.parent().unwrap_or(Path::new(""));
-        let mut at =
-            openat(&self.root, ".", DIRECTORY, Mode::empty()).map_err(|error| failed(path, error))?;
-        for component in parent.components() {
-            at = openat(&at, component.as_os_str(), DIRECTORY, Mode::empty())
-                .map_err(|error| failed(path, error))?;
+        let directory = self.directory(parent).map_err(|error| failed(path, error))?;
+        Ok((directory, name))
+    }
+
+    /// The open directory at `path`, from the nearest one that is open already.
+    fn directory(&self, path: &Path) -> Result<Arc<OwnedFd>, Errno> {
+        let (mut directory, mut at) = self.nearest(path);
+        for component in path.components().skip(at.components().count()) {
+            directory = Arc::new(openat(&directory, component.as_os_str(), PASS_THROUGH, Mode::empty())?);
+            at.push(component);
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            if open.len() >= MAX_OPEN {
+                open.clear();
+            }
+            open.insert(at.clone(), Arc::clone(&directory));
         }
-        Ok((at, name))
+        Ok(directory)
+    }
+
+    fn nearest(&self, path: &Path) -> (Arc<OwnedFd>, PathBuf) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut above = path.ancestors().filter_map(|above| Some((open.get(above)?, above)));
+        match above.next() {
+            Some((directory, above)) => (Arc::clone(directory), above.to_path_buf()),
+            None => (Arc::clone(&self.root), PathBuf::new()),
+        }
     }
 }
 
@@ -58,40 +87,45 @@ fn failed(path: &Path, error: Errno) -> LookupError {
     }
 }
 
+fn kind_of(mode: u32) -> NodeKind {
+    match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => NodeKind::File,
+        FileType::Directory => NodeKind::Directory,
+        FileType::Symlink => NodeKind::Link(PathBuf::new()),
+        FileType::Fifo => NodeKind::Fifo,
+        FileType::Socket => NodeKind::Socket,
+        FileType::CharacterDevice => NodeKind::CharDevice,
+        _ => NodeKind::BlockDevice,
+    }
+}
+
 impl Backend for Directory {
     fn node(&self, path: &Path) -> Result<Node, LookupError> {
         let (at, name) = self.parent(path)?;
-        let stat = statat(&at, &name, AtFlags::SYMLINK_NOFOLLOW).map_err(|error| failed(path, error))?;
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => NodeKind::File,
-            FileType::Directory => NodeKind::Directory,
-            FileType::Symlink => {
-                let target = readlinkat(&at, &name, Vec::new()).map_err(|error| failed(path, error))?;
-                NodeKind::Link(PathBuf::from(std::ffi::OsStr::from_bytes(target.as_bytes())))
-            }
-            FileType::Fifo => NodeKind::Fifo,
-            FileType::Socket => NodeKind::Socket,
-            FileType::CharacterDevice => NodeKind::CharDevice,
-            _ => NodeKind::BlockDevice,
-        };
+        let stat = statat(&at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|error| failed(path, error))?;
+        let mut kind = kind_of(stat.st_mode);
+        if let NodeKind::Link(target) = &mut kind {
+            let bytes = readlinkat(&at, name, Vec::new()).map_err(|error| failed(path, error))?;
+            *target = PathBuf::from(OsStr::from_bytes(bytes.as_bytes()));
+        }
         Ok(Node {
             kind,
             len: u64::try_from(stat.st_size).unwrap_or(0),
             mode: stat.st_mode & 0o7777,
             uid: stat.st_uid,
-            mtime: stat.st_mtime.into(),
+            mtime: stat.st_mtime,
         })
     }
 
     fn list(&self, path: &Path) -> Result<Vec<OsString>, LookupError> {
         let (at, name) = self.parent(path)?;
-        let directory = openat(&at, &name, DIRECTORY, Mode::empty()).map_err(|error| failed(path, error))?;
+        let directory = openat(&at, name, LIST, Mode::empty()).map_err(|error| failed(path, error))?;
         let mut names = Vec::new();
-        for entry in Dir::read_from(&directory).map_err(|error| failed(path, error))? {
+        for entry in Dir::new(directory).map_err(|error| failed(path, error))? {
             let entry = entry.map_err(|error| failed(path, error))?;
             let name = entry.file_name().to_bytes();
             if name != b"." && name != b".." {
-                names.push(std::ffi::OsStr::from_bytes(name).to_os_string());
+                names.push(OsStr::from_bytes(name).to_os_string());
             }
         }
         Ok(names)
@@ -101,7 +135,15 @@ impl Backend for Directory {
         let (at, name) = self.parent(path)?;
         // O_NONBLOCK: should a fifo have taken the file's place, opening it must not wait for a writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let file = openat(&at, &name, flags, Mode::empty()).map_err(|error| failed(path, error))?;
-        Ok(Box::new(std::fs::File::from(file)))
+        let file = openat(&at, name, flags, Mode::empty()).map_err(|error| failed(path, error))?;
+        let stat = fstat(&file).map_err(|error| failed(path, error))?;
+        match kind_of(stat.st_mode) {
+            NodeKind::File => Ok(Box::new(File::from(file))),
+            other => Err(LookupError::WrongKind {
+                path: display_path(path),
+                found: super::kind_name(&other),
+                wanted: "a regular file",
+            }),
+        }
     }
 }

@@ -4,9 +4,13 @@
 //! a process chrooted there would see them (path_resolution(7)); `..` at the root stays at the root; loops end
 //! after [`MAX_LINKS`]. Nothing is written, executed or mounted. Fifos, sockets and devices are never opened.
 
+mod decode;
 pub mod directory;
+mod interest;
 pub mod memory;
+mod open;
 mod resolve;
+mod tar;
 
 use std::ffi::OsString;
 use std::io::{Read, Seek};
@@ -14,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
+
+use resolve::Memo;
 
 /// Links followed in one look-up before it is a loop; Linux gives up after 40 (path_resolution(7)).
 pub const MAX_LINKS: u32 = 40;
@@ -107,6 +113,17 @@ impl LookupError {
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent { .. })
     }
+
+    /// The same trouble, said of the path that was asked for and not of the one that its links led to.
+    fn about(mut self, asked: &Path) -> Self {
+        let (Self::Absent { path }
+        | Self::Unreadable { path, .. }
+        | Self::LinkLoop { path }
+        | Self::WrongKind { path, .. }
+        | Self::TooLarge { path, .. }) = &mut self;
+        *path = display_path(asked);
+        self
+    }
 }
 
 /// Why a system could not be opened at all.
@@ -164,6 +181,21 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// Any [`LookupError`].
     fn open(&self, path: &Path) -> Result<Box<dyn Content>, LookupError>;
+
+    /// What is wrong with the form that the system came in; nothing, for most.
+    fn damage(&self) -> &[Damage] {
+        &[]
+    }
+}
+
+/// Something wrong with the archive that the system came in: it breaks off, or a member of it cannot be used. What
+/// could be read is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The archive or its member, fit to be shown.
+    pub path: String,
+    /// A sentence.
+    pub message: String,
 }
 
 /// A whole file that was read.
@@ -184,6 +216,7 @@ pub struct Tree {
     backend: Box<dyn Backend>,
     origin: String,
     live: bool,
+    directories: Memo,
 }
 
 impl std::fmt::Debug for Tree {
@@ -195,7 +228,11 @@ impl std::fmt::Debug for Tree {
 impl Tree {
     /// A tree over `backend`; `origin` is what the user called it.
     pub fn new(backend: impl Backend + 'static, origin: impl Into<String>) -> Self {
-        Self { backend: Box::new(backend), origin: origin.into(), live: false }
+        Self::over(Box::new(backend), origin.into(), false)
+    }
+
+    fn over(backend: Box<dyn Backend>, origin: String, live: bool) -> Self {
+        Self { backend, origin, live, directories: Memo::default() }
     }
 
     /// Opens what the user named: a directory, `/`, a tar archive, or `-` for a tar on stdin.
@@ -203,9 +240,15 @@ impl Tree {
     /// # Errors
     /// [`SourceError`] when there is nothing that can be read as a system.
     pub fn open_system(path: &Path) -> Result<Self, SourceError> {
-        let mut tree = Self::new(directory::Directory::open(path)?, path.display().to_string());
-        tree.live = path == Path::new("/");
-        Ok(tree)
+        let origin = escape_bytes(path.as_os_str().as_encoded_bytes());
+        Ok(Self::over(open::open(path)?, origin, path == Path::new("/")))
+    }
+
+    /// What is wrong with the archive that the system came in: it breaks off, members of it cannot be used. Empty for
+    /// a directory and for a whole archive.
+    #[must_use]
+    pub fn damage(&self) -> &[Damage] {
+        self.backend.damage()
     }
 
     /// What the user called this system: the path given on the command line.
@@ -225,7 +268,7 @@ impl Tree {
     /// # Errors
     /// [`LookupError::LinkLoop`], or what the backend says of a directory on the way.
     pub fn resolve(&self, path: impl AsRef<Path>) -> Result<PathBuf, LookupError> {
-        resolve::resolve(self.backend.as_ref(), path.as_ref(), true)
+        Ok(self.look_up(path.as_ref(), true)?.0)
     }
 
     /// Metadata of what `path` leads to, all links followed.
@@ -233,7 +276,7 @@ impl Tree {
     /// # Errors
     /// Any [`LookupError`].
     pub fn metadata(&self, path: impl AsRef<Path>) -> Result<Node, LookupError> {
-        self.backend.node(&self.resolve(path)?)
+        self.found(path.as_ref(), true)
     }
 
     /// Metadata of `path` itself; a link in the last component is not followed.
@@ -241,7 +284,7 @@ impl Tree {
     /// # Errors
     /// Any [`LookupError`].
     pub fn symlink_metadata(&self, path: impl AsRef<Path>) -> Result<Node, LookupError> {
-        self.backend.node(&resolve::resolve(self.backend.as_ref(), path.as_ref(), false)?)
+        self.found(path.as_ref(), false)
     }
 
     /// Whether `path` leads to something. Trouble on the way counts as "not known to exist": false.
@@ -255,7 +298,9 @@ impl Tree {
     /// # Errors
     /// Any [`LookupError`].
     pub fn list(&self, path: impl AsRef<Path>) -> Result<Vec<OsString>, LookupError> {
-        let mut names = self.backend.list(&self.resolve(path)?)?;
+        let path = path.as_ref();
+        let (resolved, _) = self.look_up(path, true)?;
+        let mut names = self.backend.list(&resolved).map_err(|error| error.about(path))?;
         names.sort();
         Ok(names)
     }
@@ -265,16 +310,33 @@ impl Tree {
     /// # Errors
     /// Any [`LookupError`]; [`LookupError::WrongKind`] for anything but a regular file.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<(Box<dyn Content>, Node), LookupError> {
-        let resolved = self.resolve(path.as_ref())?;
-        let node = self.backend.node(&resolved)?;
+        let path = path.as_ref();
+        let (content, node, _) = self.open_resolved(path)?;
+        Ok((content, node))
+    }
+
+    fn open_resolved(&self, path: &Path) -> Result<(Box<dyn Content>, Node, PathBuf), LookupError> {
+        let (resolved, node) = self.look_up(path, true)?;
+        let node = node.ok_or_else(|| LookupError::Absent { path: display_path(path) })?;
         if node.kind != NodeKind::File {
             return Err(LookupError::WrongKind {
-                path: display_path(path.as_ref()),
+                path: display_path(path),
                 found: kind_name(&node.kind),
                 wanted: "a regular file",
             });
         }
-        Ok((self.backend.open(&resolved)?, node))
+        let content = self.backend.open(&resolved).map_err(|error| error.about(path))?;
+        Ok((content, node, resolved))
+    }
+
+    fn found(&self, path: &Path, follow_last: bool) -> Result<Node, LookupError> {
+        let (_, node) = self.look_up(path, follow_last)?;
+        node.ok_or_else(|| LookupError::Absent { path: display_path(path) })
+    }
+
+    fn look_up(&self, path: &Path, follow_last: bool) -> Result<(PathBuf, Option<Node>), LookupError> {
+        resolve::look_up(self.backend.as_ref(), &self.directories, path, follow_last)
+            .map_err(|error| error.about(path))
     }
 
     /// Reads the file that `path` leads to, at most [`TEXT_LIMIT`] bytes.
@@ -293,15 +355,19 @@ impl Tree {
     pub fn read_limited(&self, path: impl AsRef<Path>, limit: u64) -> Result<File, LookupError> {
         let path = path.as_ref();
         let shown = display_path(path);
-        let (content, node) = self.open(path)?;
-        let mut bytes = Vec::new();
+        let (content, node, resolved) = self.open_resolved(path)?;
+        if node.len > limit {
+            return Err(LookupError::TooLarge { path: shown, len: node.len, limit });
+        }
+        // One more than is expected, so that the end is seen without growing.
+        let mut bytes = Vec::with_capacity(usize::try_from(node.len.saturating_add(1)).unwrap_or_default());
         let read = content.take(limit.saturating_add(1)).read_to_end(&mut bytes);
         read.map_err(|error| LookupError::Unreadable { path: shown.clone(), reason: error.to_string() })?;
         let len = bytes.len() as u64;
         if len > limit {
             return Err(LookupError::TooLarge { path: shown, len: node.len.max(len), limit });
         }
-        Ok(File { path: shown.into(), resolved: self.resolve(path)?, bytes, node })
+        Ok(File { path: shown.into(), resolved, bytes, node })
     }
 }
 

@@ -1,0 +1,335 @@
+//! Which files of a system are worth keeping in memory while it streams past.
+//!
+//! A tar on stdin, or a compressed one, is read once from its start to its end. What bootproof asks for later has to
+//! be kept on the way; everything else stays as a name with its metadata. The predicate is wider than what is read
+//! today, and an error on its narrow side costs time or an answer ("not kept from the stream"), never a wrong one.
+//! Budgets keep a hostile or huge archive from filling the memory: each class has its own, so that boot images
+//! cannot crowd out the configuration that comes after them.
+
+/// Why a file is kept, and so how much of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interest {
+    /// Text: configuration, tables, what `/proc` and sosreport say.
+    Configuration,
+    /// Kernels, initrds and package databases.
+    Image,
+    /// Programs and shared libraries, read for what they link to.
+    Program,
+    /// Kernel modules, read only where modules.alias and modules.dep do not say enough.
+    Module,
+}
+
+impl Interest {
+    /// All classes, in the order of [`Interest::index`].
+    pub(super) const COUNT: usize = 4;
+
+    /// Position of this class in an array of budgets.
+    pub(super) fn index(self) -> usize {
+        match self {
+            Self::Configuration => 0,
+            Self::Image => 1,
+            Self::Program => 2,
+            Self::Module => 3,
+        }
+    }
+
+    /// Bytes of the largest single file that is kept.
+    pub(super) fn file_limit(self) -> u64 {
+        match self {
+            // `TEXT_LIMIT`: more is not read of a configuration file either.
+            Self::Configuration => super::TEXT_LIMIT,
+            // An initrd with all firmware and graphics drivers has some 300 MiB, an rpm database as much.
+            Self::Image => 384 << 20,
+            // libcrypto and haproxy have 3 to 6 MiB.
+            Self::Program => 8 << 20,
+            // Storage and network drivers have less than 2 MiB; the larger ones drive graphics cards.
+            Self::Module => 2 << 20,
+        }
+    }
+
+    /// Bytes of all files of the class that are kept. Together 1 GiB at the most; a usual server takes a tenth.
+    pub(super) fn total_limit(self) -> u64 {
+        match self {
+            // /etc of a large server has 30 MiB; /proc and sos_commands of a sosreport 100 MiB.
+            Self::Configuration => 192 << 20,
+            // Five kernels with initrds of 80 MiB and a package database.
+            Self::Image => 576 << 20,
+            // All shared libraries of a server come to 100 to 150 MiB.
+            Self::Program => 192 << 20,
+            Self::Module => 64 << 20,
+        }
+    }
+}
+
+/// Directories above the root in the archive that are looked through: as many as the search for the root does.
+const MAX_PREFIX: usize = 4;
+
+/// Bytes of a file in the root itself that is kept.
+const ROOT_FILE_LIMIT: u64 = 1 << 20;
+
+/// Whether, and why, the file of that name and size is kept. The name is as in the archive: the root may be some
+/// directories below its start, and is not known yet.
+pub(super) fn interest(name: &[u8], len: u64) -> Option<Interest> {
+    let mut rest = name;
+    for above in 0..=MAX_PREFIX {
+        while let Some(stripped) = rest.strip_prefix(b"/").or_else(|| rest.strip_prefix(b"./")) {
+            rest = stripped;
+        }
+        if let Some(found) = below_root(rest) {
+            return (len <= found.file_limit()).then_some(found);
+        }
+        // Files in the root itself: `.dockerenv`, a sosreport's `installed-rpms`.
+        if above <= 1 && len <= ROOT_FILE_LIMIT && !rest.contains(&b'/') {
+            return Some(Interest::Configuration);
+        }
+        let slash = memchr::memchr(b'/', rest)?;
+        rest = rest.get(slash + 1..)?;
+    }
+    None
+}
+
+/// Directories that are kept whole, as configuration.
+const CONFIGURATION: [&[u8]; 38] = [
+    b"etc/",
+    b"run/",
+    b"proc/",
+    b"sys/",
+    b"sos_commands/",
+    b"sos_strings/",
+    b"lib/dracut/",
+    b"lib/modprobe.d/",
+    b"lib/modules-load.d/",
+    b"lib/sysctl.d/",
+    b"lib/systemd/",
+    b"lib/udev/rules.d/",
+    b"lib/lsb/",
+    b"lib/mkinitrd/",
+    b"lib/kernel/",
+    b"usr/lib/dracut/",
+    b"usr/lib/initramfs-tools/",
+    b"usr/lib/kernel/",
+    b"usr/lib/modprobe.d/",
+    b"usr/lib/modules-load.d/",
+    b"usr/lib/ostree",
+    b"usr/lib/sysctl.d/",
+    b"usr/lib/systemd/",
+    b"usr/lib/tmpfiles.d/",
+    b"usr/lib/udev/rules.d/",
+    b"usr/share/dracut/",
+    b"usr/share/initramfs-tools/",
+    b"usr/share/mkinitrd/",
+    b"usr/share/mkinitramfs/",
+    b"usr/share/crypto-policies/",
+    b"usr/share/postfix/",
+    b"usr/share/dovecot/",
+    b"usr/local/etc/",
+    b"usr/local/nginx/conf/",
+    b"usr/local/openssl/",
+    b"usr/local/ssl/",
+    b"opt/nginx/conf/",
+    b"var/lib/mdadm/",
+];
+
+/// Directories whose files are all kept, as images.
+const IMAGES: [&[u8]; 6] = [
+    b"boot/",
+    b"efi/",
+    b"var/lib/rpm/",
+    b"usr/lib/sysimage/rpm/",
+    b"var/lib/dpkg/status",
+    b"usr/lib/ostree-boot/",
+];
+
+/// Single files and beginnings of names that are kept, as configuration.
+const FILES: [&[u8]; 8] = [
+    b"usr/lib/os-release",
+    b"lib/os-release",
+    b"usr/lib/locale/C.utf8/LC_CTYPE",
+    b"var/lib/dpkg/",
+    b"var/lib/os-prober/",
+    b"var/lib/initramfs-tools/",
+    b"usr/lib/fedora-release",
+    b"usr/lib/issue",
+];
+
+/// Programs that are looked at: what a system cannot do without, and services that speak TLS.
+const PROGRAMS: [&[u8]; 52] = [
+    b"agetty",
+    b"apache2",
+    b"ash",
+    b"bash",
+    b"busybox",
+    b"cron",
+    b"crond",
+    b"curl",
+    b"dash",
+    b"dbus-daemon",
+    b"dhclient",
+    b"dovecot",
+    b"dracut",
+    b"getty",
+    b"haproxy",
+    b"httpd",
+    b"httpd.event",
+    b"httpd.worker",
+    b"imap-login",
+    b"init",
+    b"initctl",
+    b"login",
+    b"lvm",
+    b"master",
+    b"mdadm",
+    b"mingetty",
+    b"mkinitrd",
+    b"mount",
+    b"multipath",
+    b"nginx",
+    b"openssl",
+    b"pop3-login",
+    b"postfix",
+    b"pppd",
+    b"pptp",
+    b"python",
+    b"rsyslogd",
+    b"sh",
+    b"smtp",
+    b"smtpd",
+    b"ssh",
+    b"sshd",
+    b"sshd-session",
+    b"stunnel",
+    b"stunnel4",
+    b"su",
+    b"sudo",
+    b"systemctl",
+    b"systemd",
+    b"systemd-udevd",
+    b"udevd",
+    b"vsftpd",
+];
+
+fn below_root(path: &[u8]) -> Option<Interest> {
+    if IMAGES.iter().any(|start| path.starts_with(start)) {
+        return Some(Interest::Image);
+    }
+    let base = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let directory = path.get(..path.len().saturating_sub(base.len())).unwrap_or_default();
+    if let Some(inside) = strip_usr(path).strip_prefix(b"lib/modules/") {
+        return module_tree(inside, base);
+    }
+    if is_shared_library(directory, base) {
+        return Some(Interest::Program);
+    }
+    if CONFIGURATION.iter().chain(&FILES).any(|start| path.starts_with(start)) {
+        // systemd's programs are among its units.
+        let program = PROGRAMS.contains(&base) || directory.ends_with(b"/systemd/");
+        return Some(if program { Interest::Program } else { Interest::Configuration });
+    }
+    if is_program_directory(directory) && PROGRAMS.contains(&base) {
+        return Some(Interest::Program);
+    }
+    None
+}
+
+fn strip_usr(path: &[u8]) -> &[u8] {
+    path.strip_prefix(b"usr/").unwrap_or(path)
+}
+
+fn module_tree(inside: &[u8], base: &[u8]) -> Option<Interest> {
+    let depth = inside.iter().filter(|byte| **byte == b'/').count();
+    match base {
+        base if [&b".ko"[..], b".ko.gz", b".ko.xz", b".ko.zst"].iter().any(|end| base.ends_with(end)) => {
+            Some(Interest::Module)
+        }
+        // modules.alias, modules.dep and their like; kernels and initrds of Fedora and ostree beside them.
+        base if depth == 1 && base.starts_with(b"modules.") => Some(Interest::Image),
+        _ if depth == 1 => Some(Interest::Image),
+        _ => None,
+    }
+}
+
+/// `lib`, `lib64`, `lib32`, with or without `usr` and a Debian triplet, and where programs keep their own.
+fn is_shared_library(directory: &[u8], base: &[u8]) -> bool {
+    let named =
+        base.starts_with(b"ld-") || base.starts_with(b"ld.") || memchr::memmem::find(base, b".so").is_some();
+    let inside = strip_usr(directory);
+    let inside = inside.strip_prefix(b"local/").unwrap_or(inside);
+    let library =
+        inside.starts_with(b"lib/") || inside.starts_with(b"lib64/") || inside.starts_with(b"lib32/");
+    // Not the plug-ins of desktops and interpreters: two levels below `lib` at the most.
+    named && library && inside.iter().filter(|byte| **byte == b'/').count() <= 3
+}
+
+fn is_program_directory(directory: &[u8]) -> bool {
+    let inside = strip_usr(directory);
+    let inside = inside.strip_prefix(b"local/").unwrap_or(inside);
+    [&b"bin/"[..], b"sbin/", b"libexec/", b"lib/", b"nginx/"].iter().any(|start| inside.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_kept_wherever_the_root_is() {
+        for (name, wanted) in [
+            ("etc/fstab", Some(Interest::Configuration)),
+            ("./etc/fstab", Some(Interest::Configuration)),
+            ("/etc/fstab", Some(Interest::Configuration)),
+            ("sosreport-web1-2024/etc/fstab", Some(Interest::Configuration)),
+            ("backup/2024/web1/rootfs/etc/fstab", Some(Interest::Configuration)),
+            ("a/b/c/d/e/etc/fstab", None),
+            ("boot/initrd.img-6.1.0-18-amd64", Some(Interest::Image)),
+            ("boot/efi/EFI/debian/grub.cfg", Some(Interest::Image)),
+            ("usr/lib/modules/6.1.0-18-amd64/modules.alias", Some(Interest::Image)),
+            ("lib/modules/6.1.0-18-amd64/kernel/drivers/ata/ahci.ko.xz", Some(Interest::Module)),
+            ("lib/modules/6.1.0-18-amd64/build", Some(Interest::Image)),
+            ("lib/modules/6.1.0-18-amd64/vdso/vdso64.debug", None),
+            ("var/lib/rpm/Packages", Some(Interest::Image)),
+            ("var/lib/dpkg/status", Some(Interest::Image)),
+            ("var/lib/dpkg/info/libssl3.list", Some(Interest::Configuration)),
+            ("usr/lib/x86_64-linux-gnu/libssl.so.3", Some(Interest::Program)),
+            ("lib64/ld-linux-x86-64.so.2", Some(Interest::Program)),
+            ("usr/sbin/nginx", Some(Interest::Program)),
+            ("usr/lib/systemd/systemd", Some(Interest::Program)),
+            ("usr/lib/systemd/system/nginx.service", Some(Interest::Configuration)),
+            (".dockerenv", Some(Interest::Configuration)),
+            ("usr/share/doc/bash/README", None),
+            ("home/user/video.mkv", None),
+            ("usr/bin/perl", None),
+        ] {
+            assert_eq!(interest(name.as_bytes(), 1000), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_beyond_its_limit_is_not_kept() {
+        assert_eq!(interest(b"etc/fstab", 200 << 20), None);
+        assert_eq!(interest(b"boot/initrd.img", 200 << 20), Some(Interest::Image));
+        assert_eq!(interest(b"boot/initrd.img", 1 << 40), None);
+    }
+
+    #[test]
+    fn the_budgets_stay_within_a_gibibyte() {
+        let classes = [Interest::Configuration, Interest::Image, Interest::Program, Interest::Module];
+        assert_eq!(classes.len(), Interest::COUNT);
+        assert!(classes.iter().enumerate().all(|(at, class)| class.index() == at));
+        assert!(classes.iter().map(|class| class.total_limit()).sum::<u64>() <= 1 << 30);
+        assert!(classes.iter().all(|class| class.file_limit() <= class.total_limit()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_directory_above_changes_nothing(name in "(etc|boot|usr/lib/systemd|var/lib/rpm)/[a-z]{1,9}") {
+            let below = format!("host/{name}");
+            prop_assert_eq!(interest(name.as_bytes(), 1), interest(below.as_bytes(), 1));
+        }
+
+        #[test]
+        fn any_name_ends(name in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(interest(&name, u64::MAX).is_none());
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What the user named as the system: a directory, an archive in a file, a stream. What a file is, its first bytes
+//! tell, not its name.
+
+use std::fs::File;
+use std::io::{Cursor, IsTerminal, Read, Seek};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
+
+use super::decode::{self, Compression, Decoded};
+use super::directory::Directory;
+use super::tar::{Archive, is_tar};
+use super::{Backend, SourceError, escape_bytes};
+
+/// Bytes at the start of a file that tell what it is; the mark that lies farthest in is that of ISO 9660, at 32 KiB.
+const START: usize = 36 * 1024;
+
+/// What to do with a disk image, until it can be read itself.
+const MOUNT_IT: &str = "which this version does not read; mount it read-only (`guestmount --ro -i -a IMAGE DIR`, or \
+                        `losetup -r -P` and `mount -o ro`) and give the directory";
+
+/// Opens what `path` names; `-` is a tar on the standard input.
+pub(super) fn open(path: &Path) -> Result<Box<dyn Backend>, SourceError> {
+    let name = escape_bytes(path.as_os_str().as_encoded_bytes());
+    if path == Path::new("-") {
+        return standard_input();
+    }
+    let failed = |error: rustix::io::Errno| open_error(&name, &error.into());
+    let stat = statat(CWD, path, AtFlags::empty()).map_err(failed)?;
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    match kind {
+        FileType::Directory => return Ok(Box::new(Directory::open(path)?)),
+        FileType::RegularFile | FileType::Fifo => {}
+        FileType::BlockDevice => return Err(unsupported(&name, format!("it is a block device, {MOUNT_IT}"))),
+        _ => return Err(unsupported(&name, "it is a device or a socket".to_owned())),
+    }
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = File::from(openat(CWD, path, flags, Mode::empty()).map_err(failed)?);
+    if kind == FileType::Fifo { stream(file, &name) } else { regular(file, &name) }
+}
+
+/// A stream of bytes as the system, for tests.
+#[cfg(test)]
+pub(super) fn open_stream(input: impl Read + Send + 'static) -> Result<super::Tree, SourceError> {
+    Ok(super::Tree::over(stream(input, "-")?, "-".to_owned(), false))
+}
+
+fn open_error(name: &str, error: &std::io::Error) -> SourceError {
+    SourceError::Open { path: name.to_owned(), reason: error.to_string() }
+}
+
+fn unsupported(name: &str, reason: String) -> SourceError {
+    SourceError::Unsupported { path: name.to_owned(), reason }
+}
+
+fn standard_input() -> Result<Box<dyn Backend>, SourceError> {
+    let name = "-";
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        let reason = "the standard input is a terminal; pipe a tar archive to it".to_owned();
+        return Err(unsupported(name, reason));
+    }
+    let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(|error| open_error(name, &error))?);
+    let stat = fstat(&file).map_err(|error| open_error(name, &error.into()))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        // `bootproof check - < system.tar`: a file like any other, if nothing was read of it.
+        FileType::RegularFile if file.stream_position().is_ok_and(|position| position == 0) => {
+            regular(file, name)
+        }
+        FileType::Directory => Err(unsupported(name, "the standard input is a directory".to_owned())),
+        _ => stream(file, name),
+    }
+}
+
+fn regular(file: File, name: &str) -> Result<Box<dyn Backend>, SourceError> {
+    let failed = |error: std::io::Error| open_error(name, &error);
+    let stat = fstat(&file).map_err(|error| failed(error.into()))?;
+    let len = u64::try_from(stat.st_size).unwrap_or_default();
+    let mut start = vec![0; START];
+    let mut filled = 0;
+    while let Some(rest) = start.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, filled as u64).map_err(failed)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    start.truncate(filled);
+    if start.is_empty() {
+        return Err(unsupported(name, "it is empty".to_owned()));
+    }
+    let compression = Compression::of(&start);
+    if compression == Compression::None {
+        if !is_tar(&start) {
+            return Err(unsupported(name, foreign(&start)));
+        }
+        return Ok(Box::new(Archive::of_file(Arc::new(file), len, name)?));
+    }
+    let file = Arc::new(file);
+    let input = Archive::compressed_input(&file, len, compression).map_err(failed)?;
+    let input = with_tar_inside(input, compression, name)?;
+    Ok(Box::new(Archive::of_compressed(input, file, len, compression, name)?))
+}
+
+fn stream(input: impl Read + Send + 'static, name: &str) -> Result<Box<dyn Backend>, SourceError> {
+    let failed = |error: std::io::Error| open_error(name, &error);
+    let (start, input) = peeked(decode::buffered(input), START).map_err(failed)?;
+    if start.is_empty() {
+        return Err(unsupported(name, "it is empty".to_owned()));
+    }
+    let compression = Compression::of(&start);
+    if compression == Compression::None && !is_tar(&start) {
+        return Err(unsupported(name, foreign(&start)));
+    }
+    let input = decode::decoded(decode::buffered(input), compression).map_err(failed)?;
+    let input = with_tar_inside(input, compression, name)?;
+    Ok(Box::new(Archive::of_stream(input, name)?))
+}
+
+/// Makes sure that there is a tar behind the compression.
+fn with_tar_inside(input: Decoded, compression: Compression, name: &str) -> Result<Decoded, SourceError> {
+    let corrupt = |error: std::io::Error| SourceError::Corrupt {
+        path: name.to_owned(),
+        offset: 0,
+        reason: format!("it begins as {} does, but cannot be unpacked: {error}", compression.name()),
+    };
+    let (start, input) = peeked(input, START).map_err(corrupt)?;
+    if is_tar(&start) {
+        return Ok(decode::buffered(Box::new(input)));
+    }
+    let reason = if start.is_empty() { "nothing".to_owned() } else { foreign(&start) };
+    Err(unsupported(name, format!("behind its compression ({}): {reason}", compression.name())))
+}
+
+/// Reads the first bytes of a stream, and gives the whole stream back.
+fn peeked<R: Read + Send + 'static>(
+    mut input: R,
+    len: usize,
+) -> std::io::Result<(Vec<u8>, impl Read + Send + 'static)> {
+    let mut start = Vec::new();
+    let read = (&mut input).take(len as u64).read_to_end(&mut start);
+    // A stream that breaks off right after its start still has that start.
+    if let Err(error) = read
+        && start.len() < 512
+    {
+        return Err(error);
+    }
+    let again = Cursor::new(start.clone());
+    Ok((start, again.chain(input)))
+}
+
+/// What a file that is no tar may be, and what to do instead.
+fn foreign(start: &[u8]) -> String {
+    let at = |offset: usize, mark: &[u8]| start.get(offset..).is_some_and(|rest| rest.starts_with(mark));
+    let disk_image = [
+        (0, &b"QFI\xfb"[..], "a qcow2 disk image"),
+        (0, b"KDMV", "a VMDK disk image"),
+        (0, b"COWD", "a VMDK disk image"),
+        (0, b"# Disk DescriptorFile", "a VMDK descriptor"),
+        (0, b"conectix", "a VHD disk image"),
+        (0, b"vhdxfile", "a VHDX disk image"),
+        (64, b"\x7f\x10\xda\xbe", "a VDI disk image"),
+        (0, b"XFSB", "an XFS file system"),
+        (0, b"hsqs", "a squashfs file system"),
+        (1080, b"\x53\xef", "an ext file system"),
+        (512, b"EFI PART", "a raw disk image"),
+        (536, b"LVM2 001", "an LVM physical volume"),
+        (32769, b"CD001", "a CD image"),
+        (510, b"\x55\xaa", "a raw disk image"),
+    ];
+    if let Some((.., what)) = disk_image.iter().find(|(offset, mark, _)| at(*offset, mark)) {
+        return format!("it is {what}, {MOUNT_IT}");
+    }
+    if ["070701", "070702", "070707"].iter().any(|magic| at(0, magic.as_bytes())) {
+        return "it is a cpio archive; if it is an initrd, `bootproof initrd list` reads it".to_owned();
+    }
+    if at(0, b"PK\x03\x04") {
+        return "it is a zip archive; unpack it and give the directory".to_owned();
+    }
+    if start.iter().take(512).all(|byte| *byte == 0) {
+        return "it begins with zeros, as an empty tar archive does".to_owned();
+    }
+    "its first bytes are no tar header; give the root directory of a mounted system, or a tar of it"
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_tar_is_named() {
+        let with = |offset: usize, mark: &[u8]| {
+            let mut bytes = vec![0; START];
+            bytes[offset..offset + mark.len()].copy_from_slice(mark);
+            foreign(&bytes)
+        };
+        assert!(
+            with(0, b"QFI\xfb").starts_with("it is a qcow2 disk image, which this version does not read")
+        );
+        assert!(with(510, b"\x55\xaa").contains("a raw disk image"));
+        assert!(with(1080, b"\x53\xef").contains("an ext file system"));
+        assert!(with(0, b"070701").contains("bootproof initrd list"));
+        assert!(with(0, b"hello").contains("no tar header"));
+        assert!(foreign(&[]).contains("zeros"));
+    }
+
+    #[test]
+    fn compressions_are_told_by_their_first_bytes() {
+        for (start, compression) in [
+            (&b"\x1f\x8b\x08\x00"[..], Compression::Gzip),
+            (b"BZh91AY", Compression::Bzip2),
+            (b"\xfd7zXZ\x00", Compression::Xz),
+            (b"\x28\xb5\x2f\xfd", Compression::Zstd),
+            (b"\x5d\x00\x00\x80\x00\xff\xff\xff\xff\xff\xff\xff\xff", Compression::Lzma),
+            (b"etc/", Compression::None),
+            (b"BZ", Compression::None),
+            (b"", Compression::None),
+        ] {
+            assert_eq!(Compression::of(start), compression, "{start:?}");
+        }
+    }
+}
