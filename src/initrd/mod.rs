@@ -15,6 +15,8 @@ mod input;
 pub mod maker;
 mod modinfo;
 pub mod module;
+#[cfg(test)]
+pub(crate) mod testing;
 mod texts;
 mod unpack;
 pub mod visit;

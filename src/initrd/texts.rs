@@ -12,7 +12,7 @@ pub(super) enum Keep {
 }
 
 /// Whole paths.
-const PATHS: [&str; 29] = [
+const PATHS: [&str; 28] = [
     "etc/cmdline",
     "etc/crypttab",
     "etc/dracut.conf",
@@ -38,9 +38,8 @@ const PATHS: [&str; 29] = [
     "mkinitrd.config",
     "run_all.sh",
     "conf/modules",
-    "bin/multipath-setup",
     "etc/sysconfig/kernel",
-    "etc/iscsi/initiatorname.iscsi",
+    "VERSION",
     "cryptroot/crypttab",
 ];
 
