@@ -1,7 +1,6 @@
 //! `bootproof check`: the whole path from a system to a report.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,7 +9,7 @@ use super::args::{FailOn, ReportArgs, RuleArgs, SystemArgs, TargetArgs};
 use super::emit::{self, Part};
 use crate::facts::Facts;
 use crate::report::{Parts, Report, SystemSummary, TargetSummary, Verdict};
-use crate::rules::{Input, RuleError, RuleSet};
+use crate::rules::Input;
 use crate::simulate;
 use crate::source::Tree;
 use crate::target;
@@ -45,7 +44,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     // What was typed wrong is said before any work is done.
     let files = emit::formats(&args.report)?;
     let targets = target::select(&args.targets.targets)?;
-    let rules = load_rules(&args.rules.rules)?;
+    let rules = super::rules::load(&args.rules.rules)?;
     let tree = Tree::open_system(&args.system.system)?;
     let facts = Facts::gather(&tree, &args.system.limits());
     let boots = simulate::simulate(&facts, &targets);
@@ -64,18 +63,4 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     emit::emit(&report, Part::Whole, &files, args.report.format)?;
     let failed = report.verdict == Verdict::Fail;
     Ok(ExitCode::from(if failed { super::FOUND } else { super::NOTHING_FOUND }))
-}
-
-/// The built-in rules and the user's own.
-pub(super) fn load_rules(directories: &[PathBuf]) -> anyhow::Result<RuleSet> {
-    let mut rules = RuleSet::built_in().map_err(|errors| told(&errors))?;
-    for directory in directories {
-        rules.load_dir(directory).map_err(|errors| told(&errors))?;
-    }
-    Ok(rules)
-}
-
-fn told(errors: &[RuleError]) -> anyhow::Error {
-    let drawn: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    anyhow::anyhow!("the rules have mistakes\n\n{}", drawn.join("\n\n"))
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::output;
 use crate::facts::Facts;
 use crate::report::Report;
+use crate::target::Target;
 
 /// Prints a JSON schema: of the facts, the report, a rule file, a target file.
 #[derive(Debug, Args)]
@@ -34,7 +35,8 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<ExitCode> {
     match args.of {
         SchemaOf::Facts => output::print_json(&schemars::schema_for!(Facts))?,
         SchemaOf::Report => output::print_json(&schemars::schema_for!(Report))?,
-        SchemaOf::Rule | SchemaOf::Target => anyhow::bail!("not there yet"),
+        SchemaOf::Rule => output::print_json(&crate::rules::schema())?,
+        SchemaOf::Target => output::print_json(&schemars::schema_for!(Target))?,
     }
     Ok(ExitCode::SUCCESS)
 }

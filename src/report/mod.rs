@@ -5,7 +5,7 @@ mod escape;
 pub mod html;
 pub mod json;
 pub mod markdown;
-mod prose;
+pub(crate) mod prose;
 #[cfg(test)]
 mod sample;
 mod templates;

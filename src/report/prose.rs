@@ -28,7 +28,7 @@ pub(super) fn first_paragraph(markdown: &str) -> String {
 
 /// Breaks `text` between words into lines of at most `width` columns. A word that is longer has a line of its own,
 /// so that paths and commands can still be copied.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {

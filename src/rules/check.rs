@@ -544,9 +544,14 @@ fn short(name: &str) -> String {
 
 /// "did you mean", if a name is close enough.
 pub(super) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    nearest(name, known).map(|best| format!("did you mean `{best}`?"))
+}
+
+/// The name that is spelt nearly like `name`.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let scored = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
     let (distance, best) = scored.min()?;
-    (distance <= 1 + name.chars().count() / 4).then(|| format!("did you mean `{best}`?"))
+    (distance <= 1 + name.chars().count() / 4).then_some(best)
 }
 
 /// Names in backquotes, separated by commas.

@@ -8,6 +8,7 @@ use serde_saphyr::Spanned;
 /// One rule. The file is named after its id: `rules/<subject>/<id>.yaml`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "A rule of bootproof")]
 pub(super) struct RuleFile {
     /// Kebab-case; names the problem, not the cure. The same as the file's name, and never reused for another.
     #[schemars(with = "String", regex(pattern = r"^[a-z0-9]+(-[a-z0-9]+)*$"))]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cel::common::types::CelString;
 use cel::{Env, IdedExpr};
+use serde::Serialize;
 use serde_saphyr::Spanned;
 use tera::Tera;
 
@@ -51,7 +52,7 @@ impl Language {
 }
 
 /// A rule that passed all checks.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Rule {
     /// Kebab-case; names the problem.
     pub id: String,
@@ -63,6 +64,8 @@ pub struct Rule {
     pub decides: Vec<String>,
     /// The targets it is for: names, classes, `all`, `others`; none where the target does not matter.
     pub targets: Option<Vec<String>>,
+    /// What is wrong, as the template it is.
+    pub message: String,
     /// Why it matters, in Markdown.
     pub why: String,
     /// The remedy's steps, as the templates they are.
@@ -71,11 +74,13 @@ pub struct Rule {
     pub refs: Vec<String>,
     /// The rule's file: its path under `rules/` for a built-in one.
     pub path: String,
+    #[serde(skip)]
     pub(super) plan: Plan,
 }
 
 /// A step of a rule's remedy before it is filled in for a system.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Remedy {
     /// A shell command.
     Command(String),
@@ -204,6 +209,7 @@ impl Loader<'_> {
             severities,
             decides: file.decides.into_iter().map(|entry| entry.value).collect(),
             targets: file.targets.map(|targets| targets.into_iter().map(|target| target.value).collect()),
+            message: file.message.value,
             why: file.why.value,
             remedy,
             refs: file.refs,

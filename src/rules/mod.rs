@@ -159,6 +159,12 @@ impl RuleSet {
         self.rules.iter().find(|rule| rule.id == id)
     }
 
+    /// The id of a rule that is spelt nearly like `id`.
+    #[must_use]
+    pub fn suggest(&self, id: &str) -> Option<&str> {
+        check::nearest(id, self.rules.iter().map(|rule| rule.id.as_str()))
+    }
+
     /// Evaluates all rules.
     #[must_use]
     pub fn evaluate(&self, input: &Input<'_>) -> Evaluation {
@@ -188,7 +194,9 @@ fn read_dir(directory: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<(), 
         let path = entry.path();
         let kind = entry.file_type().map_err(|error| unreadable(&path, error))?;
         if kind.is_dir() {
-            if entry.file_name() != "targets" {
+            // A folder named after a rule holds the systems that it is tested on.
+            let fixtures = path.with_extension("yaml").is_file();
+            if !fixtures && entry.file_name() != "targets" {
                 read_dir(&path, files)?;
             }
         } else if path.extension().is_some_and(|extension| extension == "yaml") {
