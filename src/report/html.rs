@@ -2,9 +2,10 @@
 
 use super::{Report, templates};
 
-const PARTS: [(&str, &str); 4] = [
+const PARTS: [(&str, &str); 5] = [
     ("report.html", include_str!("../../reports/report.html")),
     ("boots.html", include_str!("../../reports/boots.html")),
+    ("chains.html", include_str!("../../reports/chains.html")),
     ("findings.html", include_str!("../../reports/findings.html")),
     ("report.css", include_str!("../../reports/report.css")),
 ];

@@ -188,7 +188,7 @@ fn findings() -> Vec<Finding> {
             entry: Some(entry.into()),
             title: "The initrd has no driver for the boot disk".into(),
             message: format!("`boot/initramfs-{release}.img` holds no module for the virtio disk of kvm; `virtio_blk` is what binds it"),
-            at: Span::new(line, 9, 9 + 20 + release.len()).at(&"boot/grub/grub.conf".into()),
+            at: Span::new(line, 9, 9 + 22 + release.len()).at(&"boot/grub/grub.conf".into()),
             snippet: Some(format!("        initrd /initramfs-{release}.img")),
             why: "The kernel finds its root disk with the drivers that the initrd brings. An initrd made in hostonly \
                   mode has those of the machine that it was made on, and no others.\n\n\

@@ -14,6 +14,8 @@ pub(in super::super) struct Entry {
     pub(in super::super) number: usize,
     pub(in super::super) title: String,
     pub(in super::super) default: bool,
+    /// Whether its chains are shown without being asked for: the default entry's are, or all if none is marked.
+    pub(in super::super) open: bool,
     pub(in super::super) kernel: Option<String>,
     pub(in super::super) initrd: Option<String>,
 }
@@ -116,10 +118,12 @@ fn distinct(boots: &[Boot]) -> Vec<&Boot> {
 }
 
 pub(super) fn entries(boots: &[Boot]) -> Vec<Entry> {
+    let any_default = boots.iter().any(|boot| boot.default);
     let entry = |(index, boot): (usize, &&Boot)| Entry {
         number: index.saturating_add(1),
         title: shown(&boot.entry),
         default: boot.default,
+        open: boot.default || !any_default,
         kernel: boot.kernel.as_deref().map(shown),
         initrd: boot.initrd.as_deref().map(shown),
     };
