@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::Serialize;
 
+use crate::report::json;
+
 /// Prints `text`, which may hold terminal colours; they are left out where stdout wants none. A reader that has
 /// gone away (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
@@ -23,11 +25,7 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let pretty = io::stdout().is_terminal();
     finish(io::BufWriter::new(io::stdout().lock()), |out| {
-        let written = if pretty {
-            serde_json::to_writer_pretty(&mut *out, value)
-        } else {
-            serde_json::to_writer(&mut *out, value)
-        };
+        let written = if pretty { json::write_pretty(out, value) } else { json::write_compact(out, value) };
         written.map_err(io::Error::from)?;
         out.write_all(b"\n")
     })

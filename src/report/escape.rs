@@ -171,8 +171,8 @@ pub(super) fn markdown_prose(text: &str) -> String {
         rest = found.get(fence.max(1)..).unwrap_or_default();
     }
     out.push_str(rest);
-    // A fence that nothing closes is no code: then no tag may stand.
-    if open_fence == 0 { out } else { text.replace('<', "&lt;") }
+    // A fence that nothing closes would make code of the rest of the page.
+    if open_fence == 0 { out } else { text.replace('<', "&lt;").replace('`', "\\`") }
 }
 
 /// A code span for Markdown, with a fence longer than any in `text`; fit for a table cell.
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(markdown_sentence("*a* | `b|c`"), "\\*a\\* \\| `b\\|c`");
         assert_eq!(markdown_code("a`b"), "``a`b``");
         assert_eq!(markdown_prose("<b> `<i>` ``a`<u>``"), "&lt;b> `<i>` ``a`<u>``");
-        assert_eq!(markdown_prose("` <b>"), "` &lt;b>");
+        assert_eq!(markdown_prose("` <b>"), "\\` &lt;b>");
         assert_eq!(markdown_block("```\nx"), "````text\n```\nx\n````");
     }
 

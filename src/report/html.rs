@@ -27,4 +27,54 @@ mod tests {
     fn a_report_as_a_page() {
         insta::assert_snapshot!(render(&sample::san_server()).unwrap());
     }
+
+    #[test]
+    fn the_page_loads_nothing_and_runs_nothing() {
+        let page = render(&sample::san_server()).unwrap();
+        for forbidden in
+            ["<script", "<iframe", "<object", "<form", " src=", "@import", "url(", "javascript:", " onclick"]
+        {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+        assert!(page.contains("default-src 'none'"));
+    }
+
+    #[test]
+    fn every_link_inside_the_page_leads_somewhere_and_ids_are_unique() {
+        for report in [sample::san_server(), sample::healthy(), sample::with_everywhere("<&\"' \n")] {
+            let page = render(&report).unwrap();
+            let values = |name: &str| -> Vec<String> {
+                let quoted = page.split(name).skip(1).filter_map(|rest| rest.split('"').next());
+                quoted.map(ToOwned::to_owned).collect()
+            };
+            let ids = values(" id=\"");
+            let unique: std::collections::BTreeSet<_> = ids.iter().collect();
+            assert_eq!(unique.len(), ids.len(), "{ids:?}");
+            for link in
+                values(" href=\"#").into_iter().chain(values(" for=\"")).chain(values("aria-labelledby=\""))
+            {
+                assert!(ids.contains(&link), "{link}");
+            }
+        }
+    }
+
+    #[test]
+    fn tags_are_balanced() {
+        for report in [sample::san_server(), sample::healthy(), sample::with_everywhere("</article></main>")]
+        {
+            let page = render(&report).unwrap();
+            let mut open: Vec<&str> = Vec::new();
+            for tag in page.split('<').skip(1) {
+                let name = tag.split([' ', '>', '\n']).next().unwrap();
+                let is_void = ["!doctype", "meta", "link", "input"].contains(&name)
+                    || tag.split('>').next().unwrap().ends_with('/');
+                match name.strip_prefix('/') {
+                    Some(closed) => assert_eq!(open.pop(), Some(closed)),
+                    None if is_void => {}
+                    None => open.push(name),
+                }
+            }
+            assert_eq!(open, [""; 0]);
+        }
+    }
 }

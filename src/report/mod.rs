@@ -2,6 +2,8 @@
 
 mod build;
 mod escape;
+#[cfg(test)]
+mod hostile;
 pub mod html;
 pub mod json;
 pub mod markdown;

@@ -2,6 +2,7 @@
 
 use crate::facts::system::System;
 use crate::finding::{Finding, Fix, Severity};
+use crate::known::Known;
 use crate::place::{Place, Span};
 use crate::report::{NotEvaluated, Parts, Report, SystemSummary, TargetSummary};
 use crate::simulate::{Boot, Outcome, State, Step, StepName};
@@ -21,7 +22,13 @@ pub(super) fn san_server() -> Report {
     let parts = Parts {
         system: SystemSummary {
             source: "testdata/systems/centos6-san-server".into(),
-            system: System { id: Some("centos".into()), ..System::default() },
+            system: System {
+                id: Some("centos".into()),
+                pretty_name: Some("CentOS release 6.10 (Final)".into()),
+                architecture: Known::Known("x86_64".into()),
+                hostname: Some("db1.example.com".into()),
+                ..System::default()
+            },
         },
         boots: boots.collect(),
         targets: targets.to_vec(),
@@ -83,7 +90,11 @@ pub(super) fn with_everywhere(hostile: &str) -> Report {
     let parts = Parts {
         system: SystemSummary {
             source: hostile.into(),
-            system: System { id: Some(hostile.into()), ..System::default() },
+            system: System {
+                pretty_name: Some(hostile.into()),
+                hostname: Some(hostile.into()),
+                ..System::default()
+            },
         },
         targets: vec![TargetSummary { name: "kvm".into(), title: hostile.into() }],
         boots,

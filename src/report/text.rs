@@ -158,6 +158,9 @@ fn where_it_stops(out: &mut String, view: &View) {
             None => ways.push((chain, vec![chain.entry])),
         }
     }
+    if ways.is_empty() {
+        return;
+    }
     for (chain, entries) in ways {
         let style = outcome_style(Some(chain.outcome));
         let entries: String = entries.iter().map(|entry| format!("[{entry}]")).collect();

@@ -130,13 +130,18 @@ pub(super) fn groups(report: &Report) -> Vec<Group> {
     groups
 }
 
+/// Equal lines of a file have one fingerprint; links need to tell them apart.
 fn number_repeated_anchors(groups: &mut [Group]) {
     let mut seen = BTreeMap::new();
-    for group in groups {
-        let count = seen.entry(group.anchor.clone()).and_modify(|count| *count += 1_usize).or_insert(1);
+    let mut number = |anchor: &mut String| {
+        let count = seen.entry(anchor.clone()).and_modify(|count| *count += 1_usize).or_insert(1);
         if *count > 1 {
-            group.anchor = format!("{}-{count}", group.anchor);
+            anchor.push_str(&format!("-{count}"));
         }
+    };
+    for group in groups {
+        number(&mut group.anchor);
+        group.places.iter_mut().flat_map(|place| &mut place.anchors).for_each(&mut number);
     }
 }
 

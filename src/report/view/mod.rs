@@ -14,6 +14,7 @@ pub(super) use findings::{FixView, Group, Message, Need, PlaceView};
 use super::escape::shown;
 use super::prose::{counted, listed};
 use super::{Report, Verdict};
+use crate::facts::system::System;
 use crate::finding::Severity;
 use crate::simulate::{Boot, Outcome};
 
@@ -63,9 +64,7 @@ impl View {
         Self {
             version: report.tool.version,
             source: shown(&report.system.source),
-            system: shown(
-                report.system.system.id.as_deref().unwrap_or("a system that does not say what it is"),
-            ),
+            system: shown(&system_words(&report.system.system)),
             verdict: report.verdict,
             headline: headline(report),
             entries: boots::entries(&report.boots),
@@ -146,19 +145,37 @@ fn headline(report: &Report) -> String {
     format!("{capital}{}.", letters.as_str())
 }
 
+/// `db1, CentOS release 6.10 (Final), x86_64`, as far as it is known.
+fn system_words(system: &System) -> String {
+    let name = system.pretty_name.clone().or_else(|| {
+        let id = system.id.clone()?;
+        Some(system.version_id.iter().fold(id, |id, version| format!("{id} {version}")))
+    });
+    let name = name.unwrap_or_else(|| "a system that does not say what it is".to_owned());
+    let architecture = system.architecture.get().filter(|architecture| !architecture.is_empty());
+    let parts = [system.hostname.clone(), Some(name), architecture.cloned()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 fn next(report: &Report, groups: &[Group]) -> String {
     let worst = groups.first().filter(|group| group.severity <= Severity::High);
+    let is_open = |boot: &Boot| boot.outcome == Outcome::Unknown;
     match (report.verdict, worst) {
-        (Verdict::Fail, Some(group)) => {
-            format!(
-                "mend `{rule}` first (`bootproof explain {rule}` says more), then check again",
-                rule = group.rule
-            )
+        (_, Some(group)) => {
+            format!("mend `{rule}` first (`bootproof explain {rule}` says more), then check again", rule = group.rule)
         }
         (Verdict::Fail, None) => "see at which step the boot stops, mend that, then check again".to_owned(),
-        (Verdict::Pass, _) if !report.not_evaluated.is_empty() => {
+        (Verdict::Pass, None) if report.boots.is_empty() => {
+            "give bootproof the boot loader's configuration as well (`/boot` may be a file system of its own that is \
+             not mounted), or name a kernel: `bootproof boot --kernel`"
+                .to_owned()
+        }
+        (Verdict::Pass, None) if report.boots.iter().any(is_open) => {
+            "settle the steps that are unknown; until then nobody can say that it boots".to_owned()
+        }
+        (Verdict::Pass, None) if !report.not_evaluated.is_empty() => {
             "look at what could not be decided; the missing files may hold a surprise".to_owned()
         }
-        (Verdict::Pass, _) => "nothing stands in the way".to_owned(),
+        (Verdict::Pass, None) => "nothing stands in the way".to_owned(),
     }
 }
