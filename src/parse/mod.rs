@@ -17,6 +17,7 @@ pub mod grub_legacy;
 pub mod grubenv;
 pub mod ifcfg;
 pub mod kernel_config;
+pub mod kernel_image;
 pub mod ld_so_conf;
 pub mod lines;
 pub mod lsblk;
