@@ -1,10 +1,15 @@
 //! The installed kernels: their images in `/boot`, their modules, their configuration.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Gather, Known};
+use super::{Found, Gather, Known, Problem, ProblemKind};
+use crate::parse::kernel_config::KernelConfig;
+use crate::parse::kernel_image::{self, KernelImageError};
 use crate::place::Place;
+use crate::source::NodeKind;
 
 /// An installed kernel: an image in `/boot`, a module tree, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -38,9 +43,230 @@ pub struct Kernel {
     pub at: Place,
 }
 
+/// Names of kernel images in `/boot`: distributions' own, openSUSE's, and what `make install` writes.
+const IMAGE_PREFIXES: [&str; 6] = ["vmlinuz-", "vmlinux-", "kernel-", "bzImage-", "Image-", "zImage-"];
+
+/// Names of initrds in `/boot`, before and after the release.
+const INITRD_NAMES: [(&str, &str); 4] =
+    [("initrd.img-", ""), ("initramfs-", ".img"), ("initrd-", ""), ("initrd-", ".img")];
+
 /// Looks for kernels in `/boot` and `/lib/modules`, in order of their releases' names.
 #[must_use]
 pub fn gather(gather: &Gather<'_>) -> Vec<Kernel> {
-    let _ = gather;
-    Vec::new()
+    let in_boot = names(gather, "boot");
+    let images: BTreeMap<&str, &str> =
+        in_boot.iter().filter_map(|name| Some((release_of_image(name)?, name.as_str()))).collect();
+    let in_modules = names(gather, "lib/modules");
+    let is_tree = |name: &&String| is_release(name) && is_directory(gather, &format!("lib/modules/{name}"));
+    let trees: BTreeSet<&str> = in_modules.iter().filter(is_tree).map(String::as_str).collect();
+    let releases: BTreeSet<&str> = images.keys().copied().chain(trees.iter().copied()).collect();
+    let one = |release: &str| {
+        kernel(gather, release, images.get(release).copied(), trees.contains(release), &in_boot)
+    };
+    releases.into_iter().map(one).collect()
+}
+
+fn kernel(
+    gather: &Gather<'_>,
+    release: &str,
+    image: Option<&str>,
+    has_tree: bool,
+    in_boot: &[String],
+) -> Kernel {
+    let modules_dir = has_tree.then(|| format!("lib/modules/{release}"));
+    let in_tree = |name: &str| format!("lib/modules/{release}/{name}");
+    // RHEL and Fedora keep a copy of the image beside the modules, which kernel-install(8) puts into /boot.
+    let beside = has_tree.then(|| in_tree("vmlinuz")).filter(|path| is_file(gather, path));
+    let image = image.map(|name| format!("boot/{name}"));
+    let (image_release, image_arch) = match image.as_ref().or(beside.as_ref()) {
+        Some(path) => read_image(gather, path),
+        None => (Known::Known(None), None),
+    };
+    let configs = [format!("boot/config-{release}"), in_tree("config"), in_tree("build/.config")];
+    let config = configs.into_iter().find(|path| is_file(gather, path));
+    let settings = config.as_ref().and_then(|path| gather.read(path).present());
+    let settings = settings.map(|file| KernelConfig::parse(&file.bytes));
+    let initrds = INITRD_NAMES.iter().map(|(before, after)| format!("{before}{release}{after}"));
+    let initrds = initrds.filter(|name| in_boot.contains(name)).map(|name| format!("boot/{name}"));
+    let at = image.clone().or_else(|| modules_dir.clone()).unwrap_or_default();
+    Kernel {
+        release: release.to_owned(),
+        image_release,
+        has_modules_dep: ["modules.dep", "modules.dep.bin"]
+            .iter()
+            .any(|name| is_file(gather, &in_tree(name))),
+        is_modules_dep_stale: has_tree && is_stale(gather, release),
+        initrd_compressions: compressions(release, settings.as_ref()),
+        initrds: initrds.collect(),
+        flavours: flavours(release),
+        arch: arch(release, settings.as_ref()).or(image_arch),
+        image,
+        modules_dir,
+        config,
+        at: Place::file(at),
+    }
+}
+
+/// The release that the image says it is, and its machine. An image that says none is noted as trouble.
+fn read_image(gather: &Gather<'_>, path: &str) -> (Known<Option<String>>, Option<String>) {
+    let mut content = match gather.found(gather.tree.open(path)) {
+        Found::Present((content, _)) => content,
+        Found::Absent => return (Known::unknown(format!("the kernel image `{path}`")), None),
+        Found::Unreadable { needs } => return (Known::unknown(needs), None),
+    };
+    let unknown = || Known::unknown(format!("a whole kernel image `{path}`"));
+    match kernel_image::read(&mut content) {
+        Ok(image) => (image.release.map_or_else(unknown, |release| Known::Known(Some(release))), image.arch),
+        Err(error) => {
+            let kind = match error {
+                KernelImageError::Io(_) => ProblemKind::Unreadable,
+                KernelImageError::Unsupported(_) | KernelImageError::Truncated(_) => ProblemKind::Malformed,
+            };
+            gather.note(Problem { at: Place::file(path), kind, message: format!("`{path}`: {error}") });
+            (unknown(), None)
+        }
+    }
+}
+
+/// Whether a folder with modules was changed after `modules.dep` was made. Folders change when files come and go, so
+/// those that hold modules outside the kernel's own package are looked at: there DKMS and weak-updates put theirs.
+fn is_stale(gather: &Gather<'_>, release: &str) -> bool {
+    let time = |path: String| gather.tree.metadata(path).ok().map(|node| node.mtime);
+    let Some(made) = time(format!("lib/modules/{release}/modules.dep")) else { return false };
+    let folders = ["kernel", "updates", "updates/dkms", "extra", "weak-updates", "misc"];
+    folders
+        .iter()
+        .filter_map(|folder| time(format!("lib/modules/{release}/{folder}")))
+        .any(|time| time > made)
+}
+
+/// The compressions that this kernel can unpack an initrd from. Kernels before 2.6.30 have no options and know gzip.
+fn compressions(release: &str, settings: Option<&KernelConfig>) -> Known<Vec<String>> {
+    match settings {
+        Some(settings) if settings.has_compression_options() => Known::Known(settings.initrd_compressions()),
+        _ if version(release).is_some_and(|version| version < [2, 6, 30]) => {
+            Known::Known(vec!["gzip".to_owned()])
+        }
+        _ => Known::unknown(format!("`boot/config-{release}`")),
+    }
+}
+
+/// The first three numbers of a release.
+fn version(release: &str) -> Option<[u32; 3]> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().ok());
+    Some([numbers.next()??, numbers.next()??, numbers.next().flatten().unwrap_or(0)])
+}
+
+fn flavours(release: &str) -> Vec<String> {
+    let words = release.split(|c: char| !c.is_ascii_alphabetic());
+    let known = ["xen", "debug", "rescue", "cloud", "kdump", "rt"];
+    // RHEL 5 writes the flavour behind the release without a separator: 2.6.18-128.el5xen, el5debug.
+    let ends = |word: &str, flavour: &str| word == flavour || release.ends_with(&format!("el5{flavour}"));
+    let mut found: Vec<String> = words
+        .flat_map(|word| known.iter().filter(move |flavour| ends(word, flavour)))
+        .map(|flavour| (*flavour).to_owned())
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn arch(release: &str, settings: Option<&KernelConfig>) -> Option<String> {
+    let by_name = [
+        ("x86_64", "x86_64"),
+        ("aarch64", "aarch64"),
+        ("i686", "i686"),
+        ("amd64", "x86_64"),
+        ("arm64", "aarch64"),
+        ("ppc64le", "ppc64le"),
+        ("s390x", "s390x"),
+    ];
+    let named = by_name.iter().find(|(ending, _)| release.ends_with(ending)).map(|(_, arch)| *arch);
+    let set = |option: &str| settings.is_some_and(|settings| settings.is_builtin(option));
+    let by_config = [("X86_64", "x86_64"), ("ARM64", "aarch64"), ("X86_32", "i686")];
+    named
+        .or_else(|| by_config.iter().find(|(option, _)| set(option)).map(|(_, arch)| *arch))
+        .map(str::to_owned)
+}
+
+/// The release that the name of an image in `/boot` says; none for other files, and for names without a release.
+fn release_of_image(name: &str) -> Option<&str> {
+    let rest = IMAGE_PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    let is_other =
+        [".hmac", ".old", ".bak", ".sig", ".gz.old", "~"].iter().any(|suffix| rest.ends_with(suffix));
+    (is_release(rest) && !is_other).then_some(rest)
+}
+
+/// Releases start with two numbers: `6.1`, `2.6.32-754.el6.x86_64`.
+fn is_release(name: &str) -> bool {
+    version(name).is_some() && name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// The names in the folder `path` that are UTF-8, sorted. Trouble is noted.
+fn names(gather: &Gather<'_>, path: &str) -> Vec<String> {
+    let names = gather.found(gather.tree.list(path)).present().unwrap_or_default();
+    names.into_iter().filter_map(|name| name.into_string().ok()).collect()
+}
+
+fn is_file(gather: &Gather<'_>, path: &str) -> bool {
+    gather.tree.metadata(path).is_ok_and(|node| node.kind == NodeKind::File)
+}
+
+fn is_directory(gather: &Gather<'_>, path: &str) -> bool {
+    gather.tree.metadata(path).is_ok_and(|node| node.kind == NodeKind::Directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Limits;
+    use crate::source::memory::Memory;
+
+    fn kernels(memory: Memory) -> Vec<Kernel> {
+        let tree = memory.into_tree();
+        let limits = Limits::default();
+        super::gather(&Gather::new(&tree, &limits))
+    }
+
+    #[test]
+    fn images_and_trees_of_one_release_are_one_kernel() {
+        let found = kernels(
+            Memory::new()
+                .file("boot/vmlinuz-6.1.0-18-amd64", "nothing")
+                .file("boot/vmlinuz-6.1.0-18-amd64.hmac", "")
+                .file("boot/initrd.img-6.1.0-18-amd64", "")
+                .file(
+                    "boot/config-6.1.0-18-amd64",
+                    "CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_GZIP=y\n# CONFIG_RD_ZSTD is not set\n",
+                )
+                .link("vmlinuz", "boot/vmlinuz-6.1.0-18-amd64")
+                .file("usr/lib/modules/6.1.0-18-amd64/modules.dep", "")
+                .directory("usr/lib/modules/5.10.0-1-cloud-amd64")
+                .link("lib", "usr/lib"),
+        );
+        let releases: Vec<_> = found.iter().map(|kernel| kernel.release.as_str()).collect();
+        assert_eq!(releases, ["5.10.0-1-cloud-amd64", "6.1.0-18-amd64"]);
+        let [cloud, kernel] = found.as_slice() else { panic!("two kernels") };
+        assert_eq!(
+            (cloud.image.as_deref(), cloud.flavours.as_slice()),
+            (None, ["cloud".to_owned()].as_slice())
+        );
+        assert_eq!(cloud.image_release, Known::Known(None));
+        assert_eq!(kernel.image.as_deref(), Some("boot/vmlinuz-6.1.0-18-amd64"));
+        assert_eq!(kernel.image_release.needs(), Some("a whole kernel image `boot/vmlinuz-6.1.0-18-amd64`"));
+        assert_eq!(kernel.initrd_compressions, Known::Known(vec!["gzip".to_owned()]));
+        assert_eq!(kernel.initrds, ["boot/initrd.img-6.1.0-18-amd64"]);
+        assert_eq!(kernel.arch.as_deref(), Some("x86_64"));
+        assert!(kernel.has_modules_dep && !kernel.is_modules_dep_stale);
+    }
+
+    #[test]
+    fn old_kernels_know_gzip_and_name_their_flavour_at_the_end() {
+        let found = kernels(
+            Memory::new().directory("lib/modules/2.6.18-128.el5xen").directory("lib/modules/not-a-release"),
+        );
+        let [kernel] = found.as_slice() else { panic!("one kernel") };
+        assert_eq!(kernel.initrd_compressions, Known::Known(vec!["gzip".to_owned()]));
+        assert_eq!(kernel.flavours, ["xen"]);
+    }
 }
