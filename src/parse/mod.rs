@@ -8,7 +8,6 @@ pub mod bls;
 pub mod cmdline;
 pub mod crypttab;
 pub(crate) mod cursor;
-mod cursor;
 pub mod device_spec;
 pub mod dpkg;
 pub mod dracut_conf;
