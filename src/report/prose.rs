@@ -27,11 +27,11 @@ pub(super) fn first_paragraph(markdown: &str) -> String {
 }
 
 /// Breaks `text` between words into lines of at most `width` columns. A word that is longer has a line of its own,
-/// so that paths and commands can still be copied.
+/// and what stands in backquotes is one word, so that paths and commands can still be copied.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
+    for word in words(text, width) {
         if !line.is_empty() && line.width().saturating_add(1).saturating_add(word.width()) > width {
             lines.push(std::mem::take(&mut line));
         }
@@ -44,6 +44,31 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// The words of `text`. A stretch in backquotes is one word if it fits in a line and no backquote is left over.
+fn words(text: &str, width: usize) -> Vec<&str> {
+    let paired = text.matches('`').count() % 2 == 0;
+    let mut words = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let mut quoted = false;
+        let is_end = |c: char| {
+            quoted ^= c == '`' && paired;
+            c.is_whitespace() && !quoted
+        };
+        let end = rest.find(is_end).unwrap_or(rest.len());
+        let first = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        if first < end && rest.get(..end).is_some_and(|word| word.width() > width) {
+            // The stretch has to be broken, so its other backquote must not open a new one.
+            words.extend(rest.split_whitespace());
+            return words;
+        }
+        let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        words.push(word);
+        rest = after.trim_start();
+    }
+    words
 }
 
 /// `text` with spaces after it up to `width` columns.
@@ -84,6 +109,9 @@ mod tests {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("a /very/long/path b", 5), ["a", "/very/long/path", "b"]);
         assert_eq!(wrapped("  ", 5), [""; 0]);
+        assert_eq!(wrapped("run `a b` now", 7), ["run", "`a b`", "now"]);
+        assert_eq!(wrapped("run `a b c d` now", 7), ["run `a", "b c d`", "now"]);
+        assert_eq!(wrapped("a ` b", 3), ["a `", "b"]);
     }
 
     #[test]

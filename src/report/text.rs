@@ -89,8 +89,8 @@ fn paragraph(out: &mut String, first: &str, text: &str) {
 }
 
 fn header(out: &mut String, view: &View) {
-    line(out, &format!("{BOLD}bootproof {}{BOLD:#}", view.version));
-    line(out, &format!("{}: {}", view.source, view.system));
+    line(out, &format!("{BOLD}bootproof {}{BOLD:#}: {}", view.version, view.source));
+    paragraph(out, "", &view.system);
     out.push('\n');
 }
 
