@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::facts::Limits;
+use super::progress::Progress;
+use crate::facts::{Facts, Limits};
 use crate::finding::Severity;
+use crate::source::Tree;
 
 /// Which system to look at.
 #[derive(Debug, Clone, Args)]
@@ -21,6 +23,14 @@ pub(crate) struct SystemArgs {
 }
 
 impl SystemArgs {
+    /// Opens the system and reads all that it says of itself.
+    pub(super) fn read(&self, progress: &Progress) -> anyhow::Result<(Tree, Facts)> {
+        progress.stage(format!("opening {}", self.system.display()));
+        let tree = progress.watch(Tree::open_system(&self.system)?);
+        let facts = Facts::gather(&tree, &self.limits());
+        Ok((tree, facts))
+    }
+
     /// The bounds on what is read.
     pub(crate) fn limits(&self) -> Limits {
         Limits { initrd_unpacked: self.max_initrd_size, ..Limits::default() }
@@ -48,9 +58,7 @@ pub(crate) struct RuleArgs {
 /// How and where a report is written.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReportArgs {
-    /// What stdout gets.
-    ///
-    /// The default is text; with `--output`, stdout gets the summary in text.
+    /// The form of the report on stdout [default: text].
     #[arg(long, short = 'f', value_name = "FORMAT", value_enum)]
     pub(crate) format: Option<Format>,
 

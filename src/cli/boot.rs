@@ -6,11 +6,10 @@ use clap::Args;
 
 use super::args::{ReportArgs, SystemArgs, TargetArgs};
 use super::emit::{self, Part};
-use crate::facts::Facts;
+use super::progress::Progress;
 use crate::finding::Severity;
 use crate::report::{Parts, Report, SystemSummary, TargetSummary};
 use crate::simulate::{self, GivenEntry, Outcome};
-use crate::source::Tree;
 use crate::target;
 
 /// Plays the boot through, step by step, without the rules.
@@ -44,12 +43,14 @@ Examples:
 pub(crate) fn run(args: &BootArgs) -> anyhow::Result<ExitCode> {
     let files = emit::formats(&args.report)?;
     let targets = target::select(&args.targets.targets)?;
-    let tree = Tree::open_system(&args.system.system)?;
-    let facts = Facts::gather(&tree, &args.system.limits());
+    let progress = Progress::start("starting");
+    let (tree, facts) = args.system.read(&progress)?;
+    progress.stage("playing the boots through");
     let boots = match args.given() {
         Some(given) => simulate::simulate_entry(&facts, &given.to_entry(&facts), &targets),
         None => simulate::simulate(&facts, &targets),
     };
+    drop(progress);
     let stops = boots.iter().any(|boot| boot.default && boot.outcome == Outcome::Fails);
     let parts = Parts {
         system: SystemSummary { source: tree.origin().to_owned(), system: facts.system.clone() },

@@ -7,11 +7,10 @@ use clap::Args;
 
 use super::args::{FailOn, ReportArgs, RuleArgs, SystemArgs, TargetArgs};
 use super::emit::{self, Part};
-use crate::facts::Facts;
+use super::progress::Progress;
 use crate::report::{Parts, Report, SystemSummary, TargetSummary, Verdict};
 use crate::rules::Input;
 use crate::simulate;
-use crate::source::Tree;
 use crate::target;
 
 /// Checks a system: will it boot and come up there, and if not, why?
@@ -45,10 +44,13 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let files = emit::formats(&args.report)?;
     let targets = target::select(&args.targets.targets)?;
     let rules = super::rules::load(&args.rules.rules)?;
-    let tree = Tree::open_system(&args.system.system)?;
-    let facts = Facts::gather(&tree, &args.system.limits());
+    let progress = Progress::start("starting");
+    let (tree, facts) = args.system.read(&progress)?;
+    progress.stage("playing the boots through");
     let boots = simulate::simulate(&facts, &targets);
+    progress.stage("applying the rules");
     let evaluation = rules.evaluate(&Input { facts: &facts, targets: &targets, boots: &boots, tree: &tree });
+    drop(progress);
     for (rule, mistake) in &evaluation.mistakes {
         let _ = writeln!(anstream::stderr(), "warning: rule `{rule}` could not be evaluated: {mistake}");
     }

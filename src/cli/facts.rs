@@ -6,8 +6,7 @@ use clap::Args;
 
 use super::args::SystemArgs;
 use super::output;
-use crate::facts::Facts;
-use crate::source::Tree;
+use super::progress::Progress;
 
 /// Prints what was read of a system, as JSON; what rules see under `facts`.
 #[derive(Debug, Args)]
@@ -19,8 +18,9 @@ pub(crate) struct FactsArgs {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &FactsArgs) -> anyhow::Result<ExitCode> {
-    let tree = Tree::open_system(&args.system.system)?;
-    let facts = Facts::gather(&tree, &args.system.limits());
+    let progress = Progress::start("starting");
+    let (_, facts) = args.system.read(&progress)?;
+    drop(progress);
     output::print_json(&facts)?;
     Ok(ExitCode::SUCCESS)
 }

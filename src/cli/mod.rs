@@ -12,6 +12,7 @@ mod explain;
 mod facts;
 mod initrd;
 mod output;
+mod progress;
 mod rules;
 mod schema;
 mod targets;

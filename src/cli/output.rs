@@ -2,6 +2,7 @@
 //! bootproof ever writes.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
@@ -45,16 +46,25 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_pipe))
 }
 
-/// Writes a report file: whole or not at all, by a temporary file beside it that is then renamed.
+/// Writes a report file: whole or not at all, by a new temporary file beside it that is then renamed. What is there
+/// and is no regular file (a link, a fifo, `/dev/stdout`) is written to instead of being replaced.
 #[expect(clippy::disallowed_methods, reason = "the one place that writes: the report files the user named")]
 pub(crate) fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
-    let temporary = temporary_beside(path);
-    let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        // Best effort: the error that matters is the one already in hand.
-        let _ = std::fs::remove_file(&temporary);
+    let context = || format!("cannot write the report `{}`", path.display());
+    if std::fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return std::fs::write(path, text).with_context(context);
     }
-    written.with_context(|| format!("cannot write the report `{}`", path.display()))
+    let temporary = temporary_beside(path);
+    // Must not be there: in a directory that others write to, a link could lead the text elsewhere.
+    let written = File::options().write(true).create_new(true).open(&temporary).and_then(|mut file| {
+        let renamed = file.write_all(text.as_bytes()).and_then(|()| std::fs::rename(&temporary, path));
+        if renamed.is_err() {
+            // Best effort: the error that matters is the one already in hand.
+            let _ = std::fs::remove_file(&temporary);
+        }
+        renamed
+    });
+    written.with_context(context)
 }
 
 fn temporary_beside(path: &Path) -> PathBuf {

@@ -77,7 +77,7 @@ pub(super) fn padded(text: &str, width: usize) -> String {
 }
 
 /// `text` cut to `width` columns, `…` standing for the rest.
-pub(super) fn clipped(text: &str, width: usize) -> String {
+pub(crate) fn clipped(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

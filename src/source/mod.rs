@@ -217,7 +217,11 @@ pub struct Tree {
     origin: String,
     live: bool,
     directories: Memo,
+    watcher: Option<Watcher>,
 }
+
+/// Is told the path of each file when it is opened.
+type Watcher = Box<dyn Fn(&Path) + Send + Sync>;
 
 impl std::fmt::Debug for Tree {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -232,7 +236,14 @@ impl Tree {
     }
 
     fn over(backend: Box<dyn Backend>, origin: String, live: bool) -> Self {
-        Self { backend, origin, live, directories: Memo::default() }
+        Self { backend, origin, live, directories: Memo::default(), watcher: None }
+    }
+
+    /// Tells `watcher` the path of each file that is opened from now on, so that it can be shown what takes long.
+    #[must_use]
+    pub fn watched(mut self, watcher: impl Fn(&Path) + Send + Sync + 'static) -> Self {
+        self.watcher = Some(Box::new(watcher));
+        self
     }
 
     /// Opens what the user named: a directory, `/`, a tar archive, or `-` for a tar on stdin.
@@ -324,6 +335,9 @@ impl Tree {
                 found: kind_name(&node.kind),
                 wanted: "a regular file",
             });
+        }
+        if let Some(watcher) = &self.watcher {
+            watcher(path);
         }
         let content = self.backend.open(&resolved).map_err(|error| error.about(path))?;
         Ok((content, node, resolved))
