@@ -1,4 +1,5 @@
 //! Every rule on systems that trip it and on near misses that do not.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "helpers of tests")]
 
 mod common;
 

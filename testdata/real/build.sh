@@ -179,7 +179,7 @@ guest_script() { # guest_script COMMANDS
 #!/bin/bash
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev 2>/dev/null
-mkdir -p /dev/pts /dev/shm; mount -t tmpfs -o mode=755 run /run; mount -t tmpfs tmp /tmp
+umask 022; mkdir -p /dev/pts /dev/shm; mount -t tmpfs -o mode=755 run /run; mount -t tmpfs tmp /tmp
 exec >/dev/ttyS0 2>&1 </dev/null
 mount -o remount,rw /
 /lib/systemd/systemd-udevd --daemon; udevadm trigger --action=add; udevadm settle -t 60

@@ -227,7 +227,7 @@ fn add_module_tables(pieces: &mut BTreeMap<String, Piece>) {
             continue;
         }
         let prefix = format!("{folder}/");
-        let modules: Vec<(String, String, Vec<(String, String)>)> = pieces
+        let modules: Vec<Listed> = pieces
             .iter()
             .filter(|(path, _)| path.starts_with(&prefix) && path.contains(".ko"))
             .map(|(path, piece)| {
@@ -261,8 +261,11 @@ fn add_module_tables(pieces: &mut BTreeMap<String, Piece>) {
     }
 }
 
+/// A module by its path in the modules' folder, its name, and the pairs of its `.modinfo`.
+type Listed = (String, String, Vec<(String, String)>);
+
 /// The paths of all modules that the module called `name` needs, nearest first.
-fn closure(name: &str, modules: &[(String, String, Vec<(String, String)>)]) -> Vec<String> {
+fn closure(name: &str, modules: &[Listed]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut todo = vec![name.to_owned()];
     while let Some(next) = todo.pop() {
