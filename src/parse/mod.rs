@@ -34,6 +34,7 @@ pub mod multipath_tables;
 pub mod os_release;
 pub mod ppp;
 pub mod routes;
+pub mod rpmdb;
 pub mod shell_vars;
 pub(crate) mod text;
 pub mod udev_db;
