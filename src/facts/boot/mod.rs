@@ -1,12 +1,28 @@
 //! What the boot loaders are told to start: entries with kernel, initrds and command line, and which is the default.
 
+mod bls;
+mod condition;
+mod environment;
+mod files;
+mod grub2;
+mod legacy;
+mod menu;
+mod raw;
+#[cfg(test)]
+mod tests;
+mod values;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::command_line::{CommandLine, PlacedValue};
+use self::files::BootFiles;
+use self::grub2::Runner;
+use self::menu::Resolved;
+use super::command_line::{CommandLine, NamedDevice, PlacedValue};
 use super::kernels::Kernel;
 use super::{Gather, Known};
 use crate::place::Place;
+use crate::source::NodeKind;
 
 /// Boot loader configuration of the system.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -17,6 +33,8 @@ pub struct BootConfig {
     pub entries: Vec<BootEntry>,
     /// The `id` of the entry that starts by itself; null if that is none of `entries`.
     pub default_entry: Known<Option<String>>,
+    /// What is set as the default, if it names no entry, so that the loader takes the first; null otherwise.
+    pub stale_default: Option<PlacedValue>,
     /// GRUB's environment block; null if there is none.
     pub grubenv: Option<GrubEnvironment>,
     /// `etc/default/grub`; null if there is none.
@@ -83,6 +101,8 @@ pub struct BootEntry {
     pub cmdline: Known<CommandLine>,
     /// The hypervisor image that starts first (`multiboot`), relative to the root; null for a kernel on its own.
     pub hypervisor: Option<String>,
+    /// The file system on which GRUB looks for the files (`search --fs-uuid`); null if it does not search by UUID.
+    pub searched: Option<NamedDevice>,
     /// Whether it is for emergencies: a rescue image, recovery or single-user mode.
     pub is_rescue: bool,
 }
@@ -103,10 +123,13 @@ pub struct EntryFile {
 pub struct GrubEnvironment {
     /// The file.
     pub at: Place,
-    /// Whether GRUB rejects it: not 1,024 bytes long or without the signature.
+    /// Whether GRUB cannot read it: empty, without the signature, or with a variable that does not end.
     pub is_corrupt: bool,
-    /// Why it is corrupt, as a phrase; null if it is not.
-    pub corrupt_reason: Option<String>,
+    /// Whether it is a link that leads nowhere, such as to an EFI partition that is not there.
+    pub is_dangling: bool,
+    /// What is wrong with it, as a phrase that starts with "it"; also that its size is not 1,024 bytes, which GRUB
+    /// reads but its tools take for damage. Null if nothing is.
+    pub trouble: Option<String>,
     /// The entry that GRUB remembers as the default.
     pub saved_entry: Option<PlacedValue>,
     /// The entry for the next boot only.
@@ -128,9 +151,147 @@ pub struct GrubDefaults {
     pub cmdline_default: Option<CommandLine>,
 }
 
+/// Where grub2's configuration is, besides `boot/efi/EFI/*/grub.cfg`, which counts before these.
+const GRUB2_PATHS: [&str; 2] = ["boot/grub2/grub.cfg", "boot/grub/grub.cfg"];
+/// Where GRUB legacy's menu is; `grub.conf` is Red Hat's name for it.
+const LEGACY_PATHS: [&str; 5] = [
+    "boot/grub/grub.conf",
+    "boot/grub/menu.lst",
+    "boot/efi/EFI/redhat/grub.conf",
+    "etc/grub.conf",
+    "etc/menu.lst",
+];
+/// Where extlinux and syslinux have their configuration.
+const EXTLINUX_PATHS: [&str; 4] =
+    ["boot/extlinux/extlinux.conf", "boot/extlinux.conf", "boot/syslinux/syslinux.cfg", "boot/syslinux.cfg"];
+
 /// Reads the boot loaders' configuration. `kernels` are the installed ones, for systems where nothing lists them.
 #[must_use]
 pub fn gather(gather: &Gather<'_>, kernels: &[Kernel]) -> BootConfig {
-    let _ = (gather, kernels);
-    BootConfig::default()
+    let files = BootFiles::new(gather);
+    let mut config = BootConfig {
+        loaders: loaders(gather),
+        grubenv: environment::gather(gather),
+        etc_default_grub: environment::defaults(gather),
+        kernel_cmdline: environment::kernel_cmdline(gather),
+        ..BootConfig::default()
+    };
+    let mut used = None;
+    for (index, loader) in config.loaders.iter().enumerate() {
+        let resolved = read_loader(gather, &files, loader);
+        if let Some(resolved) = resolved.filter(|resolved| !resolved.entries.is_empty()) {
+            used = Some((index, resolved));
+            break;
+        }
+    }
+    let Some((index, resolved)) = used else {
+        config.entries = unlisted(kernels);
+        config.default_entry = Known::unknown("the boot loader's configuration");
+        return config;
+    };
+    config.take(resolved);
+    let has_bls = config.entries.iter().any(|entry| entry.source == EntrySource::Bls);
+    for (number, loader) in config.loaders.iter_mut().enumerate() {
+        loader.is_used = number == index || (loader.kind == EntrySource::Bls && has_bls);
+    }
+    config
+}
+
+impl BootConfig {
+    fn take(&mut self, resolved: Resolved) {
+        self.entries = resolved.entries;
+        self.stale_default = resolved.stale_default;
+        let default = resolved.default.get().copied().flatten();
+        if let Some(entry) = default.and_then(|index| self.entries.get_mut(index)) {
+            entry.default = true;
+        }
+        let id = |index: usize| self.entries.get(index).map(|entry| entry.id.clone());
+        self.default_entry = resolved.default.map(|index| index.and_then(id));
+    }
+
+    /// The entry that starts by itself, if it is known and starts Linux.
+    #[must_use]
+    pub fn default_boot_entry(&self) -> Option<&BootEntry> {
+        self.entries.iter().find(|entry| entry.default)
+    }
+}
+
+/// The configuration files that are there, each once even if links lead to it from several names.
+fn loaders(gather: &Gather<'_>) -> Vec<Loader> {
+    let mut candidates = Vec::new();
+    for folder in gather.tree.list("boot/efi/EFI").unwrap_or_default() {
+        let path = format!("boot/efi/EFI/{}/grub.cfg", folder.to_string_lossy());
+        candidates.push((EntrySource::Grub2, path));
+    }
+    candidates.extend(GRUB2_PATHS.map(|path| (EntrySource::Grub2, path.to_owned())));
+    candidates.extend(LEGACY_PATHS.map(|path| (EntrySource::GrubLegacy, path.to_owned())));
+    candidates.extend(EXTLINUX_PATHS.map(|path| (EntrySource::Extlinux, path.to_owned())));
+    let mut seen = Vec::new();
+    let mut loaders = Vec::new();
+    for (kind, path) in candidates {
+        let is_file = gather.tree.metadata(&path).is_ok_and(|node| node.kind == NodeKind::File);
+        let resolved = gather.tree.resolve(&path).unwrap_or_default();
+        if is_file && !seen.contains(&resolved) {
+            seen.push(resolved);
+            loaders.push(Loader { kind, at: Place::file(path), is_used: false });
+        }
+    }
+    let folder = bls::folder(gather).map(|folder| Loader {
+        kind: EntrySource::Bls,
+        at: Place::file(folder),
+        is_used: false,
+    });
+    loaders.extend(folder);
+    loaders
+}
+
+fn read_loader(gather: &Gather<'_>, files: &BootFiles<'_>, loader: &Loader) -> Option<Resolved> {
+    let path = loader.at.path.as_ref();
+    match loader.kind {
+        EntrySource::Grub2 => {
+            let mut runner = Runner::new(gather, files);
+            let nodes = runner.run_config(path)?;
+            Some(menu::resolve(nodes, &mut runner, files))
+        }
+        EntrySource::GrubLegacy => gather.read(path).present().map(|file| legacy::grub(gather, files, &file)),
+        EntrySource::Extlinux => gather.read(path).present().map(|file| legacy::extlinux(files, &file)),
+        EntrySource::Bls => {
+            let mut runner = Runner::new(gather, files);
+            runner.load_saved();
+            let nodes = bls::nodes(gather, files, &runner.variables);
+            Some(menu::resolve(nodes, &mut runner, files))
+        }
+        EntrySource::NoneListed => None,
+    }
+}
+
+/// An entry for each kernel image, with the initrd of its release.
+fn unlisted(kernels: &[Kernel]) -> Vec<BootEntry> {
+    let with_image = kernels.iter().filter_map(|kernel| Some((kernel, kernel.image.as_ref()?)));
+    let entries = with_image.map(|(kernel, image)| BootEntry {
+        id: kernel.release.clone(),
+        title: format!("Linux {}", kernel.release),
+        at: kernel.at.clone(),
+        source: EntrySource::NoneListed,
+        default: false,
+        kernel: image.clone(),
+        kernel_at: kernel.at.clone(),
+        kernel_exists: Known::Known(true),
+        release: Some(kernel.release.clone()),
+        initrds: kernel
+            .initrds
+            .iter()
+            .take(1)
+            .map(|path| EntryFile {
+                path: path.clone(),
+                exists: Known::Known(true),
+                at: Place::file(path.as_str()),
+            })
+            .collect(),
+        cmdline: Known::unknown("the boot loader's configuration"),
+        hypervisor: None,
+        searched: None,
+        is_rescue: kernel.flavours.iter().any(|flavour| flavour == "rescue"),
+    });
+    entries.collect()
 }

@@ -1,0 +1,97 @@
+//! An entry as a loader's file has it, and what becomes of it once its files are looked up.
+
+use super::files::{BootFiles, release_of};
+use super::{BootEntry, EntryFile, EntrySource};
+use crate::facts::Known;
+use crate::facts::command_line::{CommandLine, NamedDevice, Piece};
+use crate::parse::device_spec::DeviceSpec;
+use crate::parse::lines::Field;
+use crate::place::Place;
+
+/// A path as written, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    pub(super) path: String,
+    pub(super) at: Place,
+}
+
+impl Written {
+    pub(super) fn of(field: &Field, path: &std::sync::Arc<str>) -> Self {
+        Self { path: field.text.clone(), at: field.span.at(path) }
+    }
+}
+
+/// An entry before its files are looked up.
+#[derive(Debug, Clone)]
+pub(super) struct RawEntry {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) at: Place,
+    pub(super) source: EntrySource,
+    pub(super) kernel: Written,
+    pub(super) hypervisor: Option<String>,
+    pub(super) initrds: Vec<Written>,
+    pub(super) cmdline: Known<CommandLine>,
+    pub(super) version: Option<String>,
+    /// The UUID of the file system on which GRUB looks for the files, and where the search stands.
+    pub(super) searched: Option<(String, Place)>,
+}
+
+/// Programs that loaders start as if they were Linux.
+const NO_LINUX: [&str; 6] = ["memtest", "memdisk", "ipxe", "mt86", "hdt", "sbm"];
+
+impl RawEntry {
+    /// Looks the files up; none if what the entry starts is no Linux kernel.
+    pub(super) fn finish(self, files: &BootFiles<'_>) -> Option<BootEntry> {
+        let name = self.kernel.path.rsplit('/').next().unwrap_or_default();
+        if NO_LINUX.iter().any(|program| name.starts_with(program)) {
+            return None;
+        }
+        let (kernel, kernel_exists) = files.locate(&self.kernel.path);
+        let named = release_of(&kernel).or_else(|| files.final_name(&kernel).as_deref().and_then(release_of));
+        let initrds = self.initrds.into_iter().map(|written| {
+            let (path, exists) = files.locate(&written.path);
+            EntryFile { path, exists, at: written.at }
+        });
+        let is_rescue = is_rescue(&self.title, &kernel, self.cmdline.get());
+        Some(BootEntry {
+            id: self.id,
+            title: self.title,
+            at: self.at,
+            source: self.source,
+            default: false,
+            release: named.or(self.version.filter(|version| !version.starts_with("0-rescue"))),
+            kernel,
+            kernel_at: self.kernel.at,
+            kernel_exists,
+            initrds: initrds.collect(),
+            cmdline: self.cmdline,
+            hypervisor: self.hypervisor.map(|written| files.locate(&written).0),
+            searched: self
+                .searched
+                .map(|(uuid, at)| NamedDevice { device: DeviceSpec::parse(&format!("UUID={uuid}")), at }),
+            is_rescue,
+        })
+    }
+}
+
+fn is_rescue(title: &str, kernel: &str, cmdline: Option<&CommandLine>) -> bool {
+    let title = title.to_lowercase();
+    let says = ["rescue", "recovery mode", "failsafe", "single-user", "emergency"];
+    let runs = ["single", "recovery", "emergency", "rescue", "S"];
+    let is_single = |line: &CommandLine| {
+        let unit = line.value("systemd.unit").unwrap_or_default();
+        unit.starts_with("rescue.")
+            || unit.starts_with("emergency.")
+            || runs.iter().any(|name| line.param(name).is_some())
+    };
+    says.iter().any(|word| title.contains(word))
+        || kernel.contains("0-rescue")
+        || cmdline.is_some_and(is_single)
+}
+
+/// The command line of fields that stand one after the other.
+pub(super) fn joined(pieces: &[Piece]) -> CommandLine {
+    let parted: Vec<Piece> = pieces.iter().flat_map(|piece| [piece.clone(), piece.blank()]).collect();
+    CommandLine::of_pieces(&parted)
+}
