@@ -59,6 +59,7 @@ impl GivenEntry {
                 .collect(),
             cmdline: Known::Known(CommandLine::of_pieces(&pieces)),
             hypervisor: None,
+            searched: None,
             is_rescue: false,
         }
     }
