@@ -145,7 +145,12 @@ impl<'a> Blocks<'a> {
     /// by the kernel, but its magic read as a size is larger than any block.
     fn next_lz4_block(&mut self) -> io::Result<()> {
         loop {
-            let Ok(word) = <[u8; 4]>::try_from(self.input.peek(4)?) else {
+            let next = self.input.peek(4)?;
+            let Ok(word) = <[u8; 4]>::try_from(next) else {
+                // Up to three zeros of padding may come after the last block, but there must be one.
+                if self.block.is_empty() || next.iter().any(|byte| *byte != 0) {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
                 self.finished = true;
                 return Ok(());
             };

@@ -192,7 +192,13 @@ impl Walk<'_, '_> {
             self.close_archive();
             self.unpacker.open(compression)?;
             self.open_archive(compression, place, refused);
-            let going_on = self.member();
+            let going_on = self.member().and_then(|going_on| {
+                // lz4's decoder takes a frame that is cut off in its header for an empty one.
+                match self.unpacker.offset() {
+                    0 => Err(Stop::new(DamageKind::Truncated, "a compressed archive that holds nothing")),
+                    _ => Ok(going_on),
+                }
+            });
             self.close_archive();
             if going_on?.is_break() {
                 return Ok(());

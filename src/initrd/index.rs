@@ -1,6 +1,6 @@
 //! Finding entries by path, as they will lie in the unpacked root file system.
 
-use super::{Entry, EntryKind, clean_path};
+use super::{Entry, EntryKind};
 
 /// Links followed in one look-up before it is a loop; Linux gives up after 40 (path_resolution(7)).
 const MAX_LINKS: u32 = 40;
@@ -33,14 +33,18 @@ impl Index {
 
     /// The entry that `path` leads to, links followed.
     pub(super) fn resolve(&self, entries: &[Entry], path: &[u8]) -> Option<usize> {
+        self.exact(entries, &self.resolve_path(entries, path)?)
+    }
+
+    /// The path without links that `path` leads to, which need not have an entry: archives may leave out
+    /// directories.
+    fn resolve_path(&self, entries: &[Entry], path: &[u8]) -> Option<Vec<u8>> {
         let mut todo: Vec<Vec<u8>> = components(path);
         let mut done: Vec<u8> = Vec::new();
         let mut links = 0;
-        let mut found = None;
         while let Some(name) = todo.pop() {
             if name == b".." {
                 done.truncate(memchr::memrchr(b'/', &done).unwrap_or(0));
-                found = self.exact(entries, &done);
                 continue;
             }
             let parent = done.len();
@@ -48,8 +52,7 @@ impl Index {
                 done.push(b'/');
             }
             done.extend_from_slice(&name);
-            found = self.exact(entries, &done);
-            let entry = found.and_then(|at| entries.get(at));
+            let entry = self.exact(entries, &done).and_then(|at| entries.get(at));
             let Some(target) = entry.filter(|e| e.kind() == EntryKind::Link).and_then(|e| e.target.as_ref())
             else {
                 continue;
@@ -61,21 +64,12 @@ impl Index {
             done.truncate(if target.starts_with(b"/") { 0 } else { parent });
             todo.extend(components(target));
         }
-        found
+        Some(done)
     }
 
     /// The entries directly below the directory that `path` leads to, sorted by name.
     pub(super) fn list<'a>(&self, entries: &'a [Entry], path: &[u8]) -> Vec<&'a Entry> {
-        let path = clean_path(path);
-        let mut prefix = if path.is_empty() {
-            Vec::new()
-        } else {
-            match self.resolve(entries, path).and_then(|at| entries.get(at)) {
-                Some(entry) => entry.path().to_vec(),
-                // Archives may leave out the directories themselves.
-                None => path.to_vec(),
-            }
-        };
+        let Some(mut prefix) = self.resolve_path(entries, path) else { return Vec::new() };
         if !prefix.is_empty() {
             prefix.push(b'/');
         }

@@ -17,6 +17,8 @@ mod modinfo;
 pub mod module;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod unpack;
 pub mod visit;

@@ -1,5 +1,7 @@
 //! Images and modules made in tests, byte by byte.
 
+use super::Compression;
+
 /// A cpio archive in the making.
 #[derive(Debug, Clone)]
 pub(crate) struct Archive {
@@ -132,4 +134,77 @@ pub(crate) fn module(strings: &[&str], wide: bool, big: bool) -> Vec<u8> {
 /// A module for `x86_64` with these `.modinfo` strings.
 pub(crate) fn module64(strings: &[&str]) -> Vec<u8> {
     module(strings, true, false)
+}
+
+/// `bytes` packed as `compression`, in the way that the kernel can unpack.
+pub(crate) fn pack(bytes: &[u8], compression: Compression) -> Vec<u8> {
+    use std::io::Write as _;
+    match compression {
+        Compression::None => bytes.to_vec(),
+        Compression::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        }
+        Compression::Bzip2 => {
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::default());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        }
+        Compression::Xz => pack_xz(bytes, liblzma::stream::Check::Crc32),
+        Compression::Lzma => {
+            let options = liblzma::stream::LzmaOptions::new_preset(6).unwrap();
+            let stream = liblzma::stream::Stream::new_lzma_encoder(&options).unwrap();
+            let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        }
+        Compression::Lz4Legacy => {
+            let mut packed = vec![0x02, 0x21, 0x4c, 0x18];
+            for block in bytes.chunks(8 << 20) {
+                let block = lz4_flex::block::compress(block);
+                packed.extend(u32::try_from(block.len()).unwrap().to_le_bytes());
+                packed.extend(block);
+            }
+            packed
+        }
+        Compression::Lz4Frame => {
+            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        }
+        Compression::Lzo => pack_lzop(bytes, 256 * 1024, 0x0300_0001),
+        Compression::Zstd => zstd::encode_all(bytes, 3).unwrap(),
+    }
+}
+
+/// An xz stream with this check.
+pub(crate) fn pack_xz(bytes: &[u8], check: liblzma::stream::Check) -> Vec<u8> {
+    use std::io::Write as _;
+    let stream = liblzma::stream::Stream::new_easy_encoder(6, check).unwrap();
+    let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// An lzop file with blocks of `block` bytes and these header flags; checksums are zeros, since nobody looks.
+pub(crate) fn pack_lzop(bytes: &[u8], block: usize, flags: u32) -> Vec<u8> {
+    let mut packed = vec![0x89, b'L', b'Z', b'O', 0, b'\r', b'\n', 0x1a, b'\n'];
+    packed.extend([0x10, 0x40, 0x20, 0xa0, 0x09, 0x40, 3, 9]);
+    packed.extend(flags.to_be_bytes());
+    packed.extend([0; 12]);
+    packed.extend([4, b'n', b'a', b'm', b'e', 0, 0, 0, 0]);
+    for block in bytes.chunks(block) {
+        let data = lzokay::compress::compress(block).unwrap();
+        let stored = data.len() >= block.len();
+        let data = if stored { block } else { &data };
+        packed.extend(u32::try_from(block.len()).unwrap().to_be_bytes());
+        packed.extend(u32::try_from(data.len()).unwrap().to_be_bytes());
+        let of_unpacked = (flags & 0x101).count_ones() as usize;
+        let of_packed = if stored { 0 } else { (flags & 0x202).count_ones() as usize };
+        packed.resize(packed.len() + 4 * (of_unpacked + of_packed), 0);
+        packed.extend(data);
+    }
+    packed.extend([0; 4]);
+    packed
 }

@@ -76,11 +76,6 @@ impl<'a> Unpacker<'a> {
         self.offset
     }
 
-    /// Size of the file.
-    pub(super) fn size(&self) -> u64 {
-        self.size
-    }
-
     /// Why the kernel does not unpack the current member, as far as that was seen.
     pub(super) fn refused(&self) -> Option<&'static str> {
         self.decoder.as_ref().and_then(Decoder::refused)
