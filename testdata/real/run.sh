@@ -1,8 +1,9 @@
 #!/bin/bash
-# Runs bootproof on the systems that build.sh made, against every platform, and prints what it says. Beside each stands
-# what a plain look into the initrd says: are the modules that this platform's disk needs in it (or built in)? Where
-# the two differ, and where a machine that boots has a finding of high or blocker, the line is marked and this ends
-# with 1.
+# First compares what bootproof lists of each image with what cpio and lsinitramfs listed. Then runs it on the systems
+# that build.sh made, against every platform, and prints what it says. Beside each stands what a plain look into the
+# initrd says: are the modules that this platform's disk needs in it (or built in)? Where the two differ, where a
+# machine that boots has a finding of high or blocker, and where one that does not has no blocker, the line is marked
+# and this ends with 1.
 #
 #   REAL=/some/folder testdata/real/run.sh [SYSTEM]...       BOOTPROOF=path/of/the/binary
 set -eu
@@ -56,6 +57,17 @@ def present(tree):
 
 
 surprises = 0
+images = os.path.join(os.environ["REAL"], "images")
+for name in sorted(name for name in os.listdir(images) if name.endswith(".img")):
+    image = os.path.join(images, name)
+    listed = subprocess.run([bootproof, "initrd", "list", image], capture_output=True).stdout
+    verdicts = []
+    for other in ("cpio-t", "lsinitramfs"):
+        theirs = open(f"{image}.{other}", "rb").read() if os.path.exists(f"{image}.{other}") else b""
+        verdicts.append(f"{'as' if listed == theirs else 'NOT as'} {other} lists it")
+        surprises += listed != theirs
+    print(f"{name:34} {len(listed.splitlines()):5} names, {', '.join(verdicts)}")
+
 for system in sys.argv[1:] or sorted(name for name in os.listdir(trees) if os.path.exists(f"{trees}/{name}.done")):
     tree = os.path.join(trees, system)
     modules = present(tree)
