@@ -18,7 +18,7 @@ pub(crate) struct SystemArgs {
     pub(crate) system: PathBuf,
 
     /// Bytes that one initrd may unpack to before it is called a bomb; suffixes K, M, G.
-    #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = parse_size, display_order = 80)]
     pub(crate) max_initrd_size: u64,
 }
 

@@ -15,7 +15,7 @@ use crate::rules::{Remedy, Rule};
 
 /// Explains a rule: what it finds, why it matters, how to mend it, where that is documented.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  bootproof explain fstab-kernel-name")]
+#[command(after_help = "Example:\n  bootproof explain initrd-missing-disk-driver")]
 pub(crate) struct ExplainArgs {
     /// The rule's id, as the report names it, or an id of the failure-mode catalogue (`B01`).
     #[arg(value_name = "RULE")]

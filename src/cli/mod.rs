@@ -42,12 +42,19 @@ const STYLES: Styles = Styles::styled().header(HEADING).usage(HEADING).literal(L
 /// and line), why, and how to mend it. It only ever reads: it changes nothing, runs nothing of the system it looks
 /// at, and needs no network.
 #[derive(Debug, Parser)]
-#[command(name = "bootproof", version, styles = STYLES, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "bootproof", version, styles = STYLES, max_term_width = 80, arg_required_else_help = true)]
 #[command(after_help = TOP_EXAMPLES)]
 #[command(disable_help_subcommand = true)]
 struct Cli {
-    /// When to use colour [default: on a terminal, unless NO_COLOR is set].
-    #[arg(long, global = true, value_name = "WHEN", value_enum, hide_possible_values = false)]
+    /// Colour: auto (on a terminal, unless NO_COLOR is set), always, never.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        hide_possible_values = true,
+        display_order = 90
+    )]
     color: Option<args::ColorWhen>,
 
     #[command(subcommand)]
@@ -60,7 +67,7 @@ Examples:
   bootproof check                                This machine: as it is, and on the usual platforms
   bootproof check host.tar.zst --output host.html
   bootproof boot /mnt/sysimage --target vmware   The boot alone, step by step
-  bootproof explain root-driver-missing          What a rule means and what to do about it
+  bootproof explain initrd-missing-disk-driver   What a rule means and what to do about it
 
 Exit status: 0 nothing at or above --fail-on, 1 findings at or above it, 2 bootproof could not do its work.";
 

@@ -1,0 +1,231 @@
+//! The command as pipelines and people meet it: exit codes, streams, formats, messages.
+#![expect(clippy::disallowed_methods, reason = "makes and reads files of its own, and starts bootproof")]
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use assert_cmd::cargo::cargo_bin;
+use tempfile::TempDir;
+
+const DEMO: &str = "testdata/systems/centos6-san-server";
+
+fn bootproof(arguments: &[&str]) -> Output {
+    std::process::Command::new(cargo_bin!("bootproof"))
+        .args(arguments)
+        .env_remove("NO_COLOR")
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A root with next to nothing in it.
+fn bare_root() -> TempDir {
+    let root = TempDir::new().unwrap();
+    fs::create_dir(root.path().join("etc")).unwrap();
+    fs::write(root.path().join("etc/os-release"), "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n")
+        .unwrap();
+    root
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn what_is_typed_wrong_ends_with_2_and_says_so_on_stderr() {
+    let root = bare_root();
+    let root = text(root.path());
+    for (arguments, said) in [
+        (&["chekc"][..], "chekc"),
+        (&["check", "--no-such-option"], "--no-such-option"),
+        (&["check", root, "--fail-on", "terrible"], "terrible"),
+        (&["check", root, "--format", "pdf"], "pdf"),
+        (&["check", root, "--output", "report.pdf"], "`report.pdf`"),
+        (&["check", root, "--target", "no-such-platform"], "no-such-platform"),
+        (&["check", root, "--rules", "no/such/rules"], "no/such/rules"),
+        (&["check", root, "--max-initrd-size", "big"], "`big`"),
+        (&["check", "/no/such/root"], "/no/such/root"),
+        (&["check", "Cargo.toml"], "Cargo.toml"),
+        (&["boot", root, "--initrd", "none"], "--kernel"),
+        (&["facts", "/no/such/root"], "/no/such/root"),
+        (&["explain", "no-such-rule"], "no-such-rule"),
+        (&["targets", "no-such-platform"], "no-such-platform"),
+        (&["initrd", "list", "/no/such/image"], "/no/such/image"),
+        (&["schema", "moon"], "moon"),
+    ] {
+        let output = bootproof(arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{arguments:?}: {}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn commands_of_later_versions_are_not_offered() {
+    let help = stdout(&bootproof(&["--help"]));
+    for later in ["diff", "fix", "triage", "fleet", "collect"] {
+        assert!(!help.lines().any(|line| line.trim_start().starts_with(&format!("{later} "))), "{later}");
+        assert_eq!(code(&bootproof(&[later])), 2, "{later}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_stdout_and_end_with_0() {
+    for arguments in
+        [&["--help"][..], &["-h"], &["--version"], &["check", "--help"], &["initrd", "list", "-h"]]
+    {
+        let output = bootproof(arguments);
+        assert_eq!(code(&output), 0, "{arguments:?}");
+        assert!(stdout(&output).contains("bootproof"), "{arguments:?}");
+        assert!(stdout(&output).lines().all(|line| line.chars().count() <= 80), "{arguments:?}");
+        assert_eq!(stderr(&output), "", "{arguments:?}");
+    }
+    assert_eq!(code(&bootproof(&[])), 2);
+}
+
+#[test]
+fn a_root_without_a_boot_loader_is_checked_as_far_as_it_goes() {
+    let root = bare_root();
+    let output = bootproof(&["check", text(root.path()), "--target", "kvm"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).contains("No boot entry was found"), "{}", stdout(&output));
+    let empty = TempDir::new().unwrap();
+    assert_eq!(code(&bootproof(&["check", text(empty.path())])), 0);
+}
+
+#[test]
+fn the_gate_decides_the_exit_code() {
+    for (gate, expected) in [("blocker", 1), ("high", 1), ("info", 1), ("none", 0)] {
+        let output = bootproof(&["check", DEMO, "--target", "kvm", "--fail-on", gate]);
+        assert_eq!(code(&output), expected, "{gate}: {}", stderr(&output));
+    }
+    assert_eq!(code(&bootproof(&["check", DEMO, "--target", "kvm"])), 1);
+}
+
+#[test]
+fn each_format_is_what_it_says() {
+    let report = |format: &str| stdout(&bootproof(&["check", DEMO, "--target", "kvm", "--format", format]));
+    assert!(report("text").starts_with("bootproof "));
+    assert!(report("markdown").starts_with("# bootproof: "));
+    assert!(report("html").starts_with("<!doctype html>"));
+    let json: serde_json::Value = serde_json::from_str(&report("json")).unwrap();
+    assert_eq!(json["schema"], "bootproof-report/1");
+    assert_eq!(json["verdict"], "fail");
+    assert_eq!(json["targets"][0]["name"], "kvm");
+    assert_eq!(json["system"]["source"], DEMO);
+}
+
+#[test]
+fn boot_prints_the_same_object_with_its_boots_alone() {
+    let output = bootproof(&["boot", DEMO, "--target", "kvm", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(json["schema"], "bootproof-report/1");
+    assert_eq!(json["findings"], serde_json::json!([]));
+    let names: Vec<&str> =
+        json["boots"][0]["steps"].as_array().unwrap().iter().map(|s| s["step"].as_str().unwrap()).collect();
+    assert!(names.contains(&"disk-driver"), "{names:?}");
+}
+
+#[test]
+fn report_files_take_their_format_from_their_extension() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let names = ["r.html", "r.json", "r.md", "r.txt"];
+    let mut arguments = vec!["check", DEMO, "--target", "kvm"];
+    let paths: Vec<String> = names.iter().map(|name| path(name)).collect();
+    arguments.extend(paths.iter().flat_map(|path| ["--output", path]));
+    let output = bootproof(&arguments);
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    let starts = ["<!doctype html>", "{", "# bootproof", "bootproof "];
+    for (path, start) in paths.iter().zip(starts) {
+        let written = fs::read_to_string(path).unwrap();
+        assert!(written.starts_with(start), "{path}");
+        assert!(!written.contains('\x1b'), "{path}");
+    }
+    // Nothing else is left beside them.
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), names.len());
+}
+
+#[test]
+fn a_report_that_cannot_be_written_ends_with_2_and_names_the_file() {
+    let output = bootproof(&["check", DEMO, "--target", "kvm", "--output", "/no/such/folder/r.html"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("/no/such/folder/r.html"), "{}", stderr(&output));
+}
+
+#[test]
+fn two_runs_say_the_same() {
+    for format in ["text", "json", "markdown", "html"] {
+        let run = || bootproof(&["check", DEMO, "--target", "all", "--format", format]).stdout;
+        assert!(run() == run(), "{format}");
+    }
+}
+
+#[test]
+fn colour_is_for_terminals_or_for_who_asks() {
+    let has_colour = |arguments: &[&str]| stdout(&bootproof(arguments)).contains('\x1b');
+    assert!(!has_colour(&["check", DEMO, "--target", "kvm"]));
+    assert!(has_colour(&["check", DEMO, "--target", "kvm", "--color", "always"]));
+    assert!(!has_colour(&["check", DEMO, "--target", "kvm", "--color", "never"]));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = std::process::Command::new(cargo_bin!("bootproof"))
+        .args(["schema", "facts"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_tar_on_stdin_says_what_the_directory_says() {
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.follow_symlinks(false);
+    builder.append_dir_all(".", DEMO).unwrap();
+    let directory = TempDir::new().unwrap();
+    let archive = directory.path().join("demo.tar");
+    fs::write(&archive, builder.into_inner().unwrap()).unwrap();
+    let findings = |output: Output| {
+        let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        json["findings"].clone()
+    };
+    let arguments = ["--target", "kvm", "--format", "json"];
+    let piped = std::process::Command::new(cargo_bin!("bootproof"))
+        .args(["check", "-"])
+        .args(arguments)
+        .stdin(fs::File::open(&archive).unwrap())
+        .output()
+        .unwrap();
+    let of_directory =
+        findings(bootproof(&["check", DEMO, arguments[0], arguments[1], arguments[2], arguments[3]]));
+    assert_eq!(findings(piped), of_directory);
+}
+
+#[test]
+fn the_demo_is_reported_as_before() {
+    let text = stdout(&bootproof(&["check", DEMO, "--target", "kvm"]));
+    insta::assert_snapshot!(text);
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80 || line.contains('/') || line.contains(" = fix: "), "{line}");
+    }
+}
