@@ -84,7 +84,7 @@ impl Facts {
         let network = network::gather(&gather);
         let ppp = ppp::gather(&gather, &network);
         let libraries = libraries::gather(&gather);
-        let tls = tls::gather(&gather, &libraries);
+        let tls = tls::gather(&gather, &libraries, &packages);
         Self {
             system,
             packages,

@@ -3,16 +3,24 @@
 //! A library is judged by its file: its symbol versions and the version string in its data; distributions backport,
 //! so the package's version stands beside it and decides nothing.
 
+mod includes;
+mod library;
+mod openssl;
+mod services;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::libraries::Libraries;
+use super::packages::Packages;
 use super::{Gather, Known};
+use crate::parse::tls::{Choice, Protocol};
 use crate::place::Place;
 
 /// TLS libraries and what is asked of them.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Tls {
-    /// Each libssl and libcrypto on the linker's path, each file once.
+    /// Each libssl and libcrypto on the linker's path, each file once; and programs that have OpenSSL built in.
     pub libraries: Vec<TlsLibrary>,
     /// Each setting of a service that names protocols.
     pub demands: Vec<TlsDemand>,
@@ -44,7 +52,7 @@ pub struct TlsLibrary {
     pub path: String,
     /// `DT_SONAME`.
     pub soname: Option<String>,
-    /// `libssl` or `libcrypto`.
+    /// `libssl`, `libcrypto`, or the program's name when it has OpenSSL built in.
     pub name: String,
     /// Who wrote it.
     pub flavour: TlsFlavour,
@@ -56,7 +64,7 @@ pub struct TlsLibrary {
     pub symbol_versions: Vec<String>,
     /// Name and version-release of the package that owns the file.
     pub package: Known<Option<String>>,
-    /// The protocols that it can speak: `SSLv2` ... `TLSv1.3`.
+    /// The protocols that it can speak: `SSLv2` ... `TLSv1.3`; none for libcrypto.
     pub supports: Known<Vec<String>>,
     /// For each protocol, why.
     pub protocols: Vec<ProtocolSupport>,
@@ -93,6 +101,8 @@ pub struct TlsDemand {
     pub program: Option<String>,
     /// The libssl that the service is linked to, or the system's; relative to the root.
     pub library: Known<String>,
+    /// The package of that libssl, with its version and release: distributions backport.
+    pub library_package: Known<Option<String>>,
     /// Version of that libssl.
     pub library_version: Known<String>,
     /// Whether the library can speak every protocol that the setting names.
@@ -101,6 +111,8 @@ pub struct TlsDemand {
     pub unavailable: Known<Vec<String>>,
     /// The protocols that are left: left on by the setting, and spoken by the library.
     pub left: Known<Vec<String>>,
+    /// Words that name no protocol.
+    pub unknown_words: Vec<String>,
     /// What the service does about a name that it or its library does not know.
     pub consequence: Consequence,
 }
@@ -164,7 +176,113 @@ pub struct OpensslTrouble {
 
 /// Reads libraries and the services' settings.
 #[must_use]
-pub fn gather(gather: &Gather<'_>, libraries: &super::libraries::Libraries) -> Tls {
-    let _ = (gather, libraries);
-    Tls::default()
+pub fn gather(gather: &Gather<'_>, libraries: &Libraries, packages: &Packages) -> Tls {
+    let found = library::read(gather, libraries, packages);
+    let mut configurations = Vec::new();
+    let mut wishes = services::read(gather);
+    let crypto = library::newest(&found, "libcrypto");
+    for configuration in openssl::read(gather, &crypto, &mut wishes) {
+        configurations.push(configuration);
+    }
+    let demands = wishes.into_iter().map(|wish| judge(wish, &found, libraries)).collect();
+    Tls { libraries: found, demands, configurations }
 }
+
+/// A setting that was read, before it is set against a library.
+struct Wish {
+    at: Place,
+    service: &'static str,
+    setting: String,
+    value: String,
+    choice: Choice,
+    consequence: Consequence,
+}
+
+/// The programs whose libssl serves a service, the likeliest first.
+fn programs_of(service: &str) -> &'static [&'static str] {
+    match service {
+        "nginx" => &["nginx"],
+        "apache" => &["mod_ssl", "apache"],
+        "postfix" => &["postfix"],
+        "dovecot" => &["dovecot-ssl", "dovecot"],
+        "stunnel" => &["stunnel"],
+        "haproxy" => &["haproxy"],
+        "vsftpd" => &["vsftpd"],
+        _ => &["openssl"],
+    }
+}
+
+fn judge(wish: Wish, found: &[TlsLibrary], libraries: &Libraries) -> TlsDemand {
+    let names = programs_of(wish.service);
+    let mut programs =
+        names.iter().flat_map(|name| libraries.programs.iter().filter(move |p| p.name == *name));
+    let first = programs.clone().next();
+    let built_in = programs.clone().find_map(|program| found.iter().find(|lib| lib.path == program.path));
+    let linked = programs.find_map(|program| {
+        let path = program.libssl.as_ref()?;
+        found.iter().find(|library| library.path == *path)
+    });
+    let library = match linked.or(built_in) {
+        Some(library) => Known::Known(library),
+        None => only_libssl(found, names.first().copied().unwrap_or_default()),
+    };
+    let supports = match &library {
+        Known::Known(library) => library.supports.clone(),
+        Known::Unknown { needs } => Known::unknown(needs.clone()),
+    };
+    let asked = match wish.consequence {
+        // Of what it was built without, the name alone is an error, be it to turn it off.
+        Consequence::DoesNotStart if wish.service == "apache" => wish
+            .choice
+            .mentioned
+            .iter()
+            .filter(|protocol| wish.choice.named.contains(protocol) || **protocol >= Protocol::Tls11)
+            .copied()
+            .collect(),
+        _ => wish.choice.named.clone(),
+    };
+    let text = |protocols: &[Protocol]| protocols.iter().map(|p| p.name().to_owned()).collect::<Vec<_>>();
+    let lacking = |supports: Vec<String>| -> Vec<String> {
+        text(&asked).into_iter().filter(|protocol| !supports.contains(protocol)).collect()
+    };
+    let left = |supports: Vec<String>| -> Vec<String> {
+        text(&wish.choice.enabled).into_iter().filter(|protocol| supports.contains(protocol)).collect()
+    };
+    let unavailable = supports.clone().map(lacking);
+    TlsDemand {
+        satisfied: unavailable.clone().map(|lacking| lacking.is_empty()),
+        unavailable,
+        left: supports.map(left),
+        library_version: match &library {
+            Known::Known(library) => library.version.clone(),
+            Known::Unknown { needs } => Known::unknown(needs.clone()),
+        },
+        library_package: match &library {
+            Known::Known(library) => library.package.clone(),
+            Known::Unknown { needs } => Known::unknown(needs.clone()),
+        },
+        library: library.map(|library| library.path.clone()),
+        protocols: text(&wish.choice.enabled),
+        named: !wish.choice.named.is_empty(),
+        program: first.map(|program| program.path.clone()),
+        unknown_words: wish.choice.unknown,
+        at: wish.at,
+        service: wish.service.to_owned(),
+        setting: wish.setting,
+        value: wish.value,
+        consequence: wish.consequence,
+    }
+}
+
+/// The system's libssl, when there is but one: with several, only the program can say which it loads.
+fn only_libssl<'a>(found: &'a [TlsLibrary], program: &str) -> Known<&'a TlsLibrary> {
+    let mut all = found.iter().filter(|library| library.name == "libssl");
+    match (all.next(), all.next()) {
+        (Some(library), None) => Known::Known(library),
+        (None, _) => Known::unknown("the libssl shared library"),
+        _ => Known::unknown(format!("the program of `{program}`, which says which libssl it loads")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! No I/O and no policy. A reader never panics, always ends, and never allocates more than a small multiple of
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
+pub mod apache;
 pub mod blkid;
 pub mod bls;
 pub mod cmdline;
@@ -17,10 +18,12 @@ pub mod fstab;
 pub mod grub_cfg;
 pub mod grub_legacy;
 pub mod grubenv;
+pub mod haproxy;
 pub mod ifcfg;
 pub mod initramfs_tools;
 pub mod kernel_config;
 pub mod kernel_image;
+pub mod key_value;
 pub mod ld_so_conf;
 pub mod lines;
 pub mod lsblk;
@@ -31,23 +34,21 @@ pub mod modprobe;
 pub mod modules;
 pub mod multipath;
 pub mod multipath_tables;
+pub mod nginx;
+pub mod openssl_cnf;
 pub mod os_release;
 pub mod ppp;
 pub mod routes;
 pub mod rpmdb;
 pub mod shell_vars;
 pub(crate) mod text;
+pub mod tls;
 pub mod udev_db;
 pub mod udev_net;
 
 #[cfg(test)]
 #[path = "../../tests/common/pack/elf.rs"]
-#[expect(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "shared with the tests beside src, which use more of it"
-)]
+#[expect(dead_code, unreachable_pub, reason = "shared with the tests beside src, which use more of it")]
 pub(crate) mod test_elf;
 
 use crate::place::Span;
