@@ -11,6 +11,8 @@ pub mod memory;
 mod open;
 mod resolve;
 mod tar;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 use std::io::{Read, Seek};
@@ -310,7 +312,14 @@ impl Tree {
     /// Any [`LookupError`].
     pub fn list(&self, path: impl AsRef<Path>) -> Result<Vec<OsString>, LookupError> {
         let path = path.as_ref();
-        let (resolved, _) = self.look_up(path, true)?;
+        let (resolved, node) = self.look_up(path, true)?;
+        if let Some(node) = node.filter(|node| node.kind != NodeKind::Directory) {
+            return Err(LookupError::WrongKind {
+                path: display_path(path),
+                found: kind_name(&node.kind),
+                wanted: "a directory",
+            });
+        }
         let mut names = self.backend.list(&resolved).map_err(|error| error.about(path))?;
         names.sort();
         Ok(names)
