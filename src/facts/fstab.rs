@@ -46,9 +46,10 @@ pub struct Mount {
     pub dump: i64,
     /// `fs_passno`, field 6.
     pub passno: i64,
-    /// What is mounted: `disk` (any local block device), `network`, `pseudo`, `bind`, `file` (loop or swap file) or
-    /// `removable`.
-    pub source: &'static str,
+    /// What is mounted.
+    pub source: MountSource,
+    /// The line as written.
+    pub line: String,
     /// It is `/`.
     pub is_root: bool,
     /// It is `/boot`, `/boot/efi` or `/efi`.
@@ -82,14 +83,31 @@ pub struct Mount {
     pub shadowed_by: Option<Place>,
 }
 
+/// What a line mounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MountSource {
+    /// A local block device of any kind.
+    Disk,
+    /// A network file system.
+    Network,
+    /// Nothing that has a device, or a shared folder of a hypervisor.
+    Pseudo,
+    /// A directory that is mounted somewhere else.
+    Bind,
+    /// A file: a loop mount or a swap file.
+    File,
+    /// A CD drive or floppy.
+    Removable,
+}
+
 /// Something in a line that is not as fstab(5) wants it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Mistake {
     /// Where.
     pub at: Place,
-    /// What kind: `missing-fields`, `bad-number`, `extra-fields`, `carriage-return`, `bad-escape`, `nul`,
-    /// `relative-mountpoint`, `shifted-fields`, `split-options` or `no-final-newline`.
-    pub kind: &'static str,
+    /// What kind.
+    pub kind: FlawKind,
     /// The line is not acted upon as meant: mount(8) or systemd skips it, or mounts something else.
     pub breaks_line: bool,
     /// A sentence: what is there, and what comes of it.
@@ -99,7 +117,7 @@ pub struct Mistake {
 /// Reads `/etc/fstab`; `devices` settle which of the named devices exist.
 #[must_use]
 pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Fstab {
-    match gather.read("etc/fstab") {
+    match gather.read_config("etc/fstab") {
         Found::Present(file) => read(&file, devices),
         Found::Absent => Fstab::default(),
         Found::Unreadable { needs } => {
@@ -134,7 +152,9 @@ fn mount(entry: &Entry, file: &File, devices: &BlockDevices) -> Mount {
         Lookup::Missing => (Known::Known(false), None),
         Lookup::Unknown { needs } => (Known::Unknown { needs }, None),
     };
-    let is_local = matches!(source, "disk" | "removable" | "bind" | "file") && !netdev;
+    let is_local =
+        matches!(source, MountSource::Disk | MountSource::Removable | MountSource::Bind | MountSource::File)
+            && !netdev;
     Mount {
         at: entry.spec.span.at(&file.path),
         mountpoint_at: entry.mountpoint.span.at(&file.path),
@@ -143,7 +163,7 @@ fn mount(entry: &Entry, file: &File, devices: &BlockDevices) -> Mount {
         is_boot: matches!(mountpoint.as_str(), "/boot" | "/boot/efi" | "/efi"),
         required_at_boot: is_local && !is_swap && !nofail && !noauto && !automount && !is_root,
         device_timeout: option_value(&options, "x-systemd.device-timeout="),
-        device_found: if source == "disk" { device_found } else { Known::Known(true) },
+        device_found: if source == MountSource::Disk { device_found } else { Known::Known(true) },
         stable_spec: found.and_then(|found| found.stable_spec()),
         found_fstype: found.and_then(|found| found.fstype.clone()),
         spec,
@@ -154,6 +174,7 @@ fn mount(entry: &Entry, file: &File, devices: &BlockDevices) -> Mount {
         dump: entry.dump,
         passno: entry.passno,
         source,
+        line: entry.line.clone(),
         is_root,
         is_swap,
         is_network_fs,
@@ -170,19 +191,19 @@ fn option_value(options: &[String], name: &str) -> Option<String> {
     options.iter().find_map(|option| option.strip_prefix(name)).map(str::to_owned)
 }
 
-fn source_kind(device: &DeviceSpec, fstype: &str, options: &[String], is_network_fs: bool) -> &'static str {
+fn source_kind(device: &DeviceSpec, fstype: &str, options: &[String], is_network_fs: bool) -> MountSource {
     if options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind")) {
-        return "bind";
+        return MountSource::Bind;
     }
     if is_network_fs {
-        return "network";
+        return MountSource::Network;
     }
     match device.name {
-        _ if is_pseudo_type(fstype) => "pseudo",
-        DeviceName::Pseudo(_) => "pseudo",
-        DeviceName::File(_) => "file",
-        DeviceName::Removable(_) => "removable",
-        _ => "disk",
+        _ if is_pseudo_type(fstype) => MountSource::Pseudo,
+        DeviceName::Pseudo(_) => MountSource::Pseudo,
+        DeviceName::File(_) => MountSource::File,
+        DeviceName::Removable(_) => MountSource::Removable,
+        _ => MountSource::Disk,
     }
 }
 
@@ -283,6 +304,8 @@ fn relate(entries: &mut [Mount]) {
         .iter()
         .enumerate()
         .filter(|(_, entry)| !entry.is_swap && !entry.noauto && entry.mountpoint.starts_with('/'))
+        // PATH_MAX: nothing can be mounted on a longer path.
+        .filter(|(_, entry)| entry.mountpoint.len() < 4096)
         .map(|(index, entry)| (index, entry.mountpoint.clone(), entry.mountpoint_at.clone()))
         .collect();
     let mut first = std::collections::HashMap::<&str, &Place>::new();
@@ -302,18 +325,9 @@ fn relate(entries: &mut [Mount]) {
 }
 
 fn mistake(flaw: &Flaw, file: &File) -> Mistake {
-    let (kind, breaks_line) = match flaw.kind {
-        FlawKind::MissingFields => ("missing-fields", true),
-        FlawKind::BadNumber => ("bad-number", true),
-        FlawKind::ExtraFields => ("extra-fields", false),
-        FlawKind::CarriageReturn => ("carriage-return", true),
-        FlawKind::BadEscape => ("bad-escape", false),
-        FlawKind::Nul => ("nul", true),
-        FlawKind::RelativeMountpoint => ("relative-mountpoint", true),
-        FlawKind::ShiftedFields => ("shifted-fields", true),
-        FlawKind::SplitOptions => ("split-options", true),
-        FlawKind::NoFinalNewline => ("no-final-newline", false),
-    };
+    let breaks_line =
+        !matches!(flaw.kind, FlawKind::ExtraFields | FlawKind::BadEscape | FlawKind::NoFinalNewline);
+    let kind = flaw.kind;
     Mistake { at: flaw.span.at(&file.path), kind, breaks_line, message: flaw.message.clone() }
 }
 
@@ -341,19 +355,19 @@ mod tests {
     #[test]
     fn only_a_local_mount_of_boot_time_can_stop_the_boot() {
         let table = [
-            ("UUID=aa / ext4 defaults 0 1", "disk", false),
-            ("UUID=aa /data ext4 defaults 0 2", "disk", true),
-            ("UUID=aa /data ext4 nofail", "disk", false),
-            ("UUID=aa /data ext4 noauto,user", "disk", false),
-            ("UUID=aa /data ext4 _netdev", "disk", false),
-            ("UUID=aa /data ext4 x-systemd.automount", "disk", false),
-            ("/dev/sda2 swap swap defaults 0 0", "disk", false),
-            ("/swapfile none swap sw", "file", false),
-            ("srv:/export /nfs nfs ro", "network", false),
-            ("/dev/mapper/vg-x /x glusterfs ro", "network", false),
-            ("tmpfs /tmp tmpfs defaults", "pseudo", false),
-            ("/data/www /srv/www none bind", "bind", true),
-            ("/dev/sr0 /media/cdrom0 udf,iso9660 user 0 0", "removable", true),
+            ("UUID=aa / ext4 defaults 0 1", MountSource::Disk, false),
+            ("UUID=aa /data ext4 defaults 0 2", MountSource::Disk, true),
+            ("UUID=aa /data ext4 nofail", MountSource::Disk, false),
+            ("UUID=aa /data ext4 noauto,user", MountSource::Disk, false),
+            ("UUID=aa /data ext4 _netdev", MountSource::Disk, false),
+            ("UUID=aa /data ext4 x-systemd.automount", MountSource::Disk, false),
+            ("/dev/sda2 swap swap defaults 0 0", MountSource::Disk, false),
+            ("/swapfile none swap sw", MountSource::File, false),
+            ("srv:/export /nfs nfs ro", MountSource::Network, false),
+            ("/dev/mapper/vg-x /x glusterfs ro", MountSource::Network, false),
+            ("tmpfs /tmp tmpfs defaults", MountSource::Pseudo, false),
+            ("/data/www /srv/www none bind", MountSource::Bind, true),
+            ("/dev/sr0 /media/cdrom0 udf,iso9660 user 0 0", MountSource::Removable, true),
         ];
         for (line, source, required) in table {
             let mount = &mounts(&format!("{line}\n"))[0];
@@ -401,9 +415,9 @@ mod tests {
         assert_eq!(
             got,
             [
-                ("split-options", true, "etc/fstab:1".to_owned()),
-                ("missing-fields", true, "etc/fstab:2".to_owned()),
-                ("no-final-newline", false, "etc/fstab:3".to_owned()),
+                (FlawKind::SplitOptions, true, "etc/fstab:1".to_owned()),
+                (FlawKind::MissingFields, true, "etc/fstab:2".to_owned()),
+                (FlawKind::NoFinalNewline, false, "etc/fstab:3".to_owned()),
             ]
         );
     }

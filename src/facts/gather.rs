@@ -10,6 +10,9 @@ use super::{Known, Limits};
 use crate::place::Place;
 use crate::source::{File, LookupError, Tree};
 
+/// Bytes of a configuration file whose every line becomes a fact; a hostile one must not fill the memory.
+const CONFIG_LIMIT: u64 = 1024 * 1024;
+
 /// What kind of trouble a file gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -107,6 +110,12 @@ impl<'a> Gather<'a> {
     /// Reads the text file at `path`; trouble other than absence is noted.
     pub fn read(&self, path: impl AsRef<Path>) -> Found<File> {
         self.found(self.tree.read(path))
+    }
+
+    /// Reads the configuration file at `path`, which no administrator writes larger than [`CONFIG_LIMIT`]; what its
+    /// reader makes of it is many times its size.
+    pub fn read_config(&self, path: impl AsRef<Path>) -> Found<File> {
+        self.found(self.tree.read_limited(path, CONFIG_LIMIT))
     }
 
     /// Sorts an answer of the tree into present, absent and trouble, and notes the trouble.

@@ -8,18 +8,27 @@
 pub mod block_devices;
 pub mod boot;
 pub mod command_line;
+pub mod crypttab;
+pub mod dracut;
 pub mod fstab;
 mod gather;
 mod glob;
+pub mod initramfs_tools;
 pub mod initrds;
 pub mod kernels;
 pub mod libraries;
+pub mod lvm;
+pub mod md;
+pub mod mkinitrd;
 pub mod modprobe;
 pub mod module_tables;
+pub mod multipath;
 pub mod near;
 pub mod network;
 pub mod packages;
 pub mod ppp;
+pub mod rescue;
+pub mod setting;
 pub mod system;
 pub mod tls;
 
@@ -53,6 +62,22 @@ pub struct Facts {
     pub block_devices: block_devices::BlockDevices,
     /// What is mounted at boot.
     pub fstab: fstab::Fstab,
+    /// What is opened at boot.
+    pub crypttab: crypttab::Crypttab,
+    /// LVM's configuration and what is known of its volumes.
+    pub lvm: lvm::Lvm,
+    /// mdadm's configuration.
+    pub md: md::Md,
+    /// dm-multipath's configuration, tables and state.
+    pub multipath: multipath::Multipath,
+    /// dracut's configuration, all files put together.
+    pub dracut: dracut::Dracut,
+    /// initramfs-tools' configuration.
+    pub initramfs_tools: initramfs_tools::InitramfsTools,
+    /// The settings of the older image builders.
+    pub mkinitrd: mkinitrd::Mkinitrd,
+    /// Whether the root is ready for a rebuild of its initrd from outside.
+    pub rescue: rescue::Rescue,
     /// ifcfg-* files, routes, persistent interface names.
     pub network: network::Network,
     /// Dial-up and pptp tunnels.
@@ -81,6 +106,24 @@ impl Facts {
         let modprobe = modprobe::gather(&gather);
         let block_devices = block_devices::gather(&gather);
         let fstab = fstab::gather(&gather, &block_devices);
+        let crypttab = crypttab::gather(&gather, &block_devices);
+        let lvm2 = packages.find("lvm2").map(|package| package.map(|package| package.version.to_string()));
+        let lvm = lvm::gather(&gather, lvm2);
+        let md = md::gather(&gather);
+        let multipath = multipath::gather(
+            &gather,
+            multipath::Around {
+                fstab: &fstab,
+                devices: &block_devices,
+                lvm: &lvm,
+                boot: &boot,
+                system: &system,
+            },
+        );
+        let dracut = dracut::gather(&gather);
+        let initramfs_tools = initramfs_tools::gather(&gather, &fstab, &block_devices);
+        let mkinitrd = mkinitrd::gather(&gather, &modprobe);
+        let rescue = rescue::gather(&gather, &fstab, &kernels);
         let network = network::gather(&gather);
         let ppp = ppp::gather(&gather, &network);
         let libraries = libraries::gather(&gather);
@@ -95,6 +138,14 @@ impl Facts {
             modprobe,
             block_devices,
             fstab,
+            crypttab,
+            lvm,
+            md,
+            multipath,
+            dracut,
+            initramfs_tools,
+            mkinitrd,
+            rescue,
             network,
             ppp,
             libraries,

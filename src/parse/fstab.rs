@@ -4,6 +4,9 @@
 //! three fields are needed, options may be missing, dump and pass default to 0, octal escapes stand for bytes. What
 //! glibc's getmntent(3), and with it systemd-fstab-generator, makes of a line differently is said in the flaws.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::place::Span;
 
 use super::text::{Line, Word, lines, words};
@@ -31,6 +34,8 @@ pub struct Field {
 pub struct Entry {
     /// From the first field to the end of the last.
     pub span: Span,
+    /// The line as written.
+    pub line: String,
     /// `fs_spec`: what is mounted, as written.
     pub spec: Field,
     /// `fs_file`: where; `none` or `swap` for swap.
@@ -73,7 +78,8 @@ impl Entry {
 }
 
 /// What kind of thing is wrong with a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum FlawKind {
     /// Fewer than three fields: libmount and swapon skip the line.
     MissingFields,
@@ -161,6 +167,7 @@ fn parse_line(line: Line<'_>, fstab: &mut Fstab) {
     }
     let mut entry = Entry {
         span,
+        line: String::from_utf8_lossy(bytes).into_owned(),
         spec: field(&spec, number),
         mountpoint: field(mountpoint, number),
         fstype: field(fstype, number),

@@ -6,6 +6,9 @@
 
 mod keywords;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::text::{Line, lines};
 use crate::place::Span;
 
@@ -34,7 +37,8 @@ pub struct Setting {
 }
 
 /// What kind of thing is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum FlawKind {
     /// A keyword that no version knows in this section: the line is ignored.
     UnknownKeyword,
