@@ -199,6 +199,12 @@ impl<'a> Drivers<'a> {
         }
         failures.sort_by_key(|(_, failure)| failure.reason);
         if let Some((driver, failure)) = failures.into_iter().next() {
+            // What is absent from the image may be built in, as long as nobody knows what is.
+            if failure.reason == BindFailure::DependencyMissing
+                && let Err(needs) = self.builtin_known()
+            {
+                return Binding::Unknown { needs };
+            }
             return Binding::Failed {
                 reason: failure.reason,
                 driver: Some(driver),
@@ -330,8 +336,10 @@ impl<'a> Drivers<'a> {
         if depth > MAX_CHAIN {
             return Err(fail(BindFailure::DependencyMissing));
         }
-        let listed = self.needs.get(name).cloned();
-        for needed in listed.unwrap_or_else(|| info.depends().collect()) {
+        // depmod, run inside the image, lists only what is there; a module's own word is not shortened that way.
+        let listed = self.needs.get(name).into_iter().flatten().cloned();
+        let needed: BTreeSet<ModuleName> = listed.chain(info.depends()).collect();
+        for needed in needed {
             if &needed != name {
                 self.load(&needed, depth + 1).map_err(|failure| match failure.reason {
                     BindFailure::NotInInitrd => {
