@@ -26,6 +26,19 @@ pub(super) fn first_paragraph(markdown: &str) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
+/// The first sentences of `text` that are together no longer than `longest` characters; at least one.
+pub(super) fn shortened(text: &str, longest: usize) -> String {
+    let mut end = 0;
+    for (index, _) in text.match_indices(". ") {
+        if end > 0 && text.get(..index).is_some_and(|start| start.chars().count() > longest) {
+            break;
+        }
+        end = index.saturating_add(1);
+    }
+    let whole = end == 0 || text.chars().count() <= longest;
+    if whole { text.to_owned() } else { text.get(..end).unwrap_or(text).to_owned() }
+}
+
 /// Breaks `text` between words into lines of at most `width` columns. A word that is longer has a line of its own,
 /// and what stands in backquotes is one word, so that paths and commands can still be copied.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
@@ -102,6 +115,14 @@ mod tests {
         assert_eq!(listed(&["kvm", "azure"]), "kvm and azure");
         assert_eq!(listed(&["kvm", "azure", "gcp"]), "kvm, azure and gcp");
         assert_eq!(listed(&[""; 0]), "");
+    }
+
+    #[test]
+    fn a_long_text_ends_with_a_whole_sentence() {
+        assert_eq!(shortened("One two. Three four. Five six.", 20), "One two. Three four.");
+        assert_eq!(shortened("One two. Three.", 20), "One two. Three.");
+        assert_eq!(shortened("One two three. Four.", 5), "One two three.");
+        assert_eq!(shortened("One two three", 5), "One two three");
     }
 
     #[test]

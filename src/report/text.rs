@@ -6,7 +6,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Element, Group as Drawing, Level, Origin, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 
-use super::prose::{clipped, padded, wrapped};
+use super::prose::{clipped, first_paragraph, padded, shortened, wrapped};
 use super::view::{Chain, FixView, Group, Message, PlaceView, StepState, TargetRow, View};
 use super::{Report, Verdict};
 use crate::finding::Severity;
@@ -16,6 +16,8 @@ use crate::simulate::Outcome;
 const WIDTH: usize = 80;
 /// Places of one rule that are drawn with their line; the others are listed.
 const DRAWN_PLACES: usize = 4;
+/// Characters of a reason, which `bootproof explain` and the other formats give whole.
+const WHY: usize = 280;
 /// Columns of a cell of the matrix: the longest is `unknown: root filesystem`.
 const CELL: usize = 26;
 
@@ -139,11 +141,13 @@ fn matrix(out: &mut String, view: &View) {
 
 fn matrix_row(row: &TargetRow, names: usize, skip: usize, take: usize) -> String {
     let mut text = format!("  {}", padded(&clipped(&row.name, names), names));
+    let mut gap = 2;
     for cell in row.cells.iter().skip(skip).take(take) {
         let style = outcome_style(cell.outcome);
-        let _ = write!(text, "  {style}{}{style:#}", padded(&cell.label, CELL.saturating_sub(2)));
+        let _ = write!(text, "{}{style}{}{style:#}", " ".repeat(gap), cell.label);
+        gap = CELL.saturating_sub(cell.label.len());
     }
-    text.trim_end().to_owned()
+    text
 }
 
 /// One sentence for each way in which a boot does not get through.
@@ -191,9 +195,9 @@ fn steps(out: &mut String, chain: &Chain) {
     for step in &chain.steps {
         let style = match step.state {
             StepState::Ok => GOOD,
-            StepState::Fails => BAD,
+            StepState::Fails | StepState::WouldFail => BAD,
             StepState::Unknown => OPEN,
-            StepState::NotReached => FAINT,
+            StepState::NotReached | StepState::WouldWork => FAINT,
         };
         let head = format!("  {} {} ", padded(&step.name, 15), padded(step.state.name(), 11));
         let mut text = String::new();
@@ -238,7 +242,7 @@ fn finding(group: &Group) -> String {
         notes.push(("also", other_places(group, rest)));
     }
     notes.extend(scopes(group));
-    notes.push(("why", super::prose::first_paragraph(&group.why)));
+    notes.push(("why", shortened(&first_paragraph(&group.why), WHY)));
     // The columns left beside the line number, ` = ` and the note's own name.
     let room = |name: &str| WIDTH.saturating_sub(gutter).saturating_sub(name.len()).saturating_sub(5);
     for (name, text) in notes.into_iter().filter(|(_, text)| !text.is_empty()) {
@@ -348,7 +352,16 @@ fn fixes(group: &Group, room: usize) -> Vec<String> {
     if more > 0 {
         out.push(format!("and {more} more lines in the same way"));
     }
-    out.extend(group.fixes.iter().map(|step| fix(step, room)));
+    for remedy in &group.fixes {
+        let text = fix(&remedy.step, room);
+        match remedy.targets.as_slice() {
+            [] => out.push(text),
+            targets => out.push(format!(
+                "{}\n{text}",
+                wrapped(&format!("on {}:", targets.join(", ")), room).join("\n")
+            )),
+        }
+    }
     out
 }
 

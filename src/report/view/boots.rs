@@ -85,8 +85,12 @@ pub(in super::super) enum StepState {
     Ok,
     Fails,
     Unknown,
-    /// The boot has stopped before.
+    /// The boot has stopped before; whether this would work is not known.
     NotReached,
+    /// The boot has stopped before; this would work.
+    WouldWork,
+    /// The boot has stopped before; this would fail as well.
+    WouldFail,
 }
 
 impl StepState {
@@ -97,6 +101,8 @@ impl StepState {
             Self::Fails => "fails",
             Self::Unknown => "unknown",
             Self::NotReached => "not reached",
+            Self::WouldWork => "would work",
+            Self::WouldFail => "would fail",
         }
     }
 }
@@ -215,11 +221,13 @@ fn steps(boot: &Boot) -> Vec<StepView> {
         StepView {
             step: step.step,
             name: step_words(step.step).to_owned(),
-            state: match step.state {
-                State::Unknown if stopped_before => StepState::NotReached,
-                State::Ok => StepState::Ok,
-                State::Fails => StepState::Fails,
-                State::Unknown => StepState::Unknown,
+            state: match (step.state, stopped_before) {
+                (State::Ok, false) => StepState::Ok,
+                (State::Fails, false) => StepState::Fails,
+                (State::Unknown, false) => StepState::Unknown,
+                (State::Ok, true) => StepState::WouldWork,
+                (State::Fails, true) => StepState::WouldFail,
+                (State::Unknown, true) => StepState::NotReached,
             },
             detail: shown(&step.detail),
             place: step.at.as_ref().map(|at| shown(&at.to_string())),

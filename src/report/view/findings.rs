@@ -40,7 +40,7 @@ pub(in super::super) struct Group {
     /// Whether there is any remedy, here or at the places.
     pub(in super::super) has_fix: bool,
     /// Commands and advice for all places together, each once.
-    pub(in super::super) fixes: Vec<FixView>,
+    pub(in super::super) fixes: Vec<Remedy>,
     /// Indices of the targets concerned; all of them where the target does not matter.
     pub(in super::super) target_indices: Vec<usize>,
 }
@@ -89,6 +89,15 @@ pub(in super::super) struct Scope {
     pub(in super::super) targets: Option<String>,
     /// Titles, or `every boot entry`; null where it is not a matter of the entry.
     pub(in super::super) entries: Option<String>,
+}
+
+/// A step of a remedy, and for which targets it is.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct Remedy {
+    /// The targets that need it, where others of the finding need something else; else empty.
+    pub(in super::super) targets: Vec<String>,
+    #[serde(flatten)]
+    pub(in super::super) step: FixView,
 }
 
 /// A step of a remedy.
@@ -155,7 +164,6 @@ fn group(report: &Report, findings: &[&Finding]) -> Option<Group> {
         by_place.values().take(MOST_PLACES).filter_map(|findings| place(report, findings)).collect();
     let scope = scope(report, findings);
     let targets_differ = places.iter().any(|place| place.scope.targets != scope.targets);
-    let fixes = findings.iter().flat_map(|finding| &finding.fix).filter(|fix| !is_edit(fix)).map(fix_view);
     Some(Group {
         anchor: anchor(&first.rule),
         rule: shown(&first.rule),
@@ -169,9 +177,29 @@ fn group(report: &Report, findings: &[&Finding]) -> Option<Group> {
         scope,
         targets_differ,
         has_fix: findings.iter().any(|finding| !finding.fix.is_empty()),
-        fixes: each_once(fixes),
+        fixes: remedies(findings),
         target_indices: target_indices(report, findings),
     })
+}
+
+/// Commands and advice, each once, with the targets that need it where not all do.
+fn remedies(findings: &[&Finding]) -> Vec<Remedy> {
+    let mut by_step: BTreeMap<FixView, BTreeSet<Option<&str>>> = BTreeMap::new();
+    let mut order = Vec::new();
+    for finding in findings {
+        for fix in finding.fix.iter().filter(|fix| !is_edit(fix)) {
+            let step = fix_view(fix);
+            by_step.entry(step.clone()).or_default().insert(finding.target.as_deref());
+            order.push(step);
+        }
+    }
+    let all: BTreeSet<Option<&str>> = findings.iter().map(|finding| finding.target.as_deref()).collect();
+    let remedy = |step: FixView| {
+        let needed = by_step.get(&step).filter(|needed| **needed != all);
+        let targets = needed.into_iter().flatten().flatten().map(|target| shown(target)).collect();
+        Remedy { targets, step }
+    };
+    each_once(order).into_iter().map(remedy).collect()
 }
 
 fn place(report: &Report, findings: &[&Finding]) -> Option<PlaceView> {
