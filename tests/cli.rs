@@ -222,10 +222,22 @@ fn a_tar_on_stdin_says_what_the_directory_says() {
 }
 
 #[test]
-fn the_demo_is_reported_as_before() {
+fn the_demo_says_what_breaks_where_and_how_to_mend_it() {
     let text = stdout(&bootproof(&["check", DEMO, "--target", "kvm"]));
-    insta::assert_snapshot!(text);
-    for line in text.lines() {
-        assert!(line.chars().count() <= 80 || line.contains('/') || line.contains(" = fix: "), "{line}");
+    for said in [
+        "blocker[initrd-missing-disk-driver]: ",
+        "--> boot/initramfs-2.6.32-754.el6.x86_64.img",
+        "on: kvm",
+        "why: ",
+        "fix: dracut -f --add-drivers",
+        "Does not boot on kvm.",
+        "Verdict: fail (",
+        "Next: mend ",
+    ] {
+        assert!(text.contains(said), "{said}");
+    }
+    // Paths, commands and lines of files are not broken; all else fits.
+    for line in text.lines().filter(|line| !line.contains('/')) {
+        assert!(line.chars().count() <= 80, "{line}");
     }
 }

@@ -17,7 +17,7 @@ const WIDTH: usize = 80;
 /// Places of one rule that are drawn with their line; the others are listed.
 const DRAWN_PLACES: usize = 4;
 /// Characters of a reason, which `bootproof explain` and the other formats give whole.
-const WHY: usize = 280;
+const WHY: usize = 400;
 /// Columns of a cell of the matrix: the longest is `unknown: root filesystem`.
 const CELL: usize = 26;
 
