@@ -16,7 +16,9 @@ import collections, json, os, re, subprocess, sys
 
 bootproof, trees = os.environ["BOOTPROOF"], os.path.join(os.environ["REAL"], "trees")
 
-# What it takes to see the disk, by module name; "a|b" is either.
+# What it takes to see the disk, by module name. Where a platform has an emulated IDE disk beside its own one, the kernel
+# takes the former away: Xen's is unplugged (arch/x86/xen/platform-pci-unplug.c), and ata_piix leaves Hyper-V's to
+# hv_storvsc (drivers/ata/ata_piix.c, piix_ignore_devices_quirk).
 NEEDED = {
     "kvm": "virtio_pci virtio_blk",
     "kvm-virtio-scsi": "virtio_pci virtio_scsi sd_mod",
@@ -28,13 +30,13 @@ NEEDED = {
     "vmware-lsi": "mptspi sd_mod",
     "vmware-sas": "mptsas sd_mod",
     "vmware-nvme": "nvme",
-    "hyperv-gen1": "hv_storvsc|ata_piix sd_mod",
+    "hyperv-gen1": "hv_storvsc sd_mod",
     "hyperv-gen2": "hv_storvsc sd_mod",
     "azure": "hv_storvsc sd_mod",
     "azure-nvme": "nvme",
-    "xen-hvm": "xen_blkfront|ata_piix",
+    "xen-hvm": "xen_blkfront",
     "xen-pv": "xen_blkfront",
-    "aws-xen": "xen_blkfront|ata_piix",
+    "aws-xen": "xen_blkfront",
     "aws-nitro": "nvme",
     "gcp": "virtio_pci virtio_scsi sd_mod",
     "gcp-nvme": "nvme",
@@ -81,7 +83,7 @@ for system in sys.argv[1:] or sorted(name for name in os.listdir(trees) if os.pa
         report = json.loads(run.stdout)
         boot = next((b for b in report["boots"] if b["default"]), None)
         outcome = "no entry" if boot is None else boot["outcome"] + (f" at {boot['failed_at']}" if boot.get("failed_at") else "")
-        missing = [n for n in needed.split() if not any(a in modules for a in n.split("|"))]
+        missing = [n for n in needed.split() if n not in modules]
         expected = f"no {missing[0]}" if missing else "driver there"
         found = collections.Counter(f["severity"] for f in report["findings"])
         boots = outcome == "boots"
