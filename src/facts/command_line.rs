@@ -5,6 +5,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Known;
+use super::block_devices::{BlockDevices, Lookup};
+use super::volumes::{self, VolumeGroup};
 use crate::parse::cmdline::{self, same_name};
 use crate::parse::device_spec::DeviceSpec;
 use crate::parse::lines::Field;
@@ -26,10 +29,10 @@ pub struct CommandLine {
     /// Volume groups of `rd.lvm.vg=` (older: `rd_LVM_VG=`).
     pub rd_lvm_vg: Vec<PlacedValue>,
     /// Arrays of `rd.md.uuid=` (older: `rd_MD_UUID=`), as written.
-    pub rd_md_uuid: Vec<PlacedValue>,
+    pub rd_md_uuid: Vec<NamedUuid>,
     /// LUKS headers of `rd.luks.uuid=`, `rd.luks.name=` and `luks.uuid=` (older: `rd_LUKS_UUID=`), without the
     /// prefix `luks-`.
-    pub rd_luks_uuid: Vec<PlacedValue>,
+    pub rd_luks_uuid: Vec<NamedUuid>,
     /// Modules that `modprobe.blacklist=`, `rd.driver.blacklist=`, `module_blacklist=` or `rdblacklist=` keep from
     /// loading.
     pub blacklist: Vec<BlacklistedModule>,
@@ -51,7 +54,22 @@ pub struct Param {
 pub struct NamedDevice {
     /// The name and its kind.
     pub device: DeviceSpec,
+    /// Whether the machine had this device when the evidence was taken.
+    pub found: Known<bool>,
+    /// `UUID=...` of the device that a kernel name or a link stands for, if the input knows it.
+    pub stable_spec: Option<String>,
     /// Where the parameter stands.
+    pub at: Place,
+}
+
+/// A UUID named by a parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NamedUuid {
+    /// The UUID as written.
+    pub value: String,
+    /// Whether the machine had an array or LUKS header of this UUID when the evidence was taken.
+    pub found: Known<bool>,
+    /// Where it stands.
     pub at: Place,
 }
 
@@ -73,6 +91,8 @@ pub struct VolumeName {
     pub vg: String,
     /// The logical volume; empty if only the group is named.
     pub lv: String,
+    /// Whether the machine had this volume when the evidence was taken.
+    pub found: Known<bool>,
     /// Where it stands.
     pub at: Place,
 }
@@ -154,7 +174,19 @@ impl CommandLine {
     fn device(&self, name: &str) -> Option<NamedDevice> {
         let param = self.param(name)?;
         let value = param.value.as_deref()?;
-        Some(NamedDevice { device: DeviceSpec::parse_root(value), at: param.at.clone() })
+        Some(NamedDevice::new(DeviceSpec::parse_root(value), param.at.clone()))
+    }
+
+    /// Looks up what the parameters name in what is known of the machine.
+    pub(crate) fn resolve(&mut self, devices: &BlockDevices, groups: &[VolumeGroup]) {
+        for named in self.root.iter_mut().chain(&mut self.resume) {
+            named.resolve(devices, groups);
+        }
+        for volume in &mut self.rd_lvm_lv {
+            volume.found = volumes::has(groups, &volume.vg, &volume.lv);
+        }
+        self.rd_md_uuid.iter_mut().for_each(|uuid| uuid.resolve(devices, "linux_raid_member"));
+        self.rd_luks_uuid.iter_mut().for_each(|uuid| uuid.resolve(devices, "crypto_LUKS"));
     }
 
     fn of_params(text: String, params: Vec<Param>) -> Self {
@@ -163,7 +195,8 @@ impl CommandLine {
         line.resume = if line.param("noresume").is_some() { None } else { line.device("resume") };
         line.rd_lvm_lv = line.placed(&["rd.lvm.lv", "rd_LVM_LV"]).into_iter().map(VolumeName::of).collect();
         line.rd_lvm_vg = line.placed(&["rd.lvm.vg", "rd_LVM_VG"]);
-        line.rd_md_uuid = line.placed(&["rd.md.uuid", "rd_MD_UUID"]);
+        let arrays = line.placed(&["rd.md.uuid", "rd_MD_UUID"]);
+        line.rd_md_uuid = arrays.into_iter().map(NamedUuid::new).collect();
         let luks = line.placed(&["rd.luks.uuid", "rd.luks.name", "luks.uuid", "luks.name", "rd_LUKS_UUID"]);
         line.rd_luks_uuid = luks.into_iter().map(luks_uuid).collect();
         line.blacklist = line.blacklisted();
@@ -188,15 +221,61 @@ impl VolumeName {
     fn of(placed: PlacedValue) -> Self {
         let name = placed.value.strip_prefix("/dev/").unwrap_or(&placed.value);
         let (vg, lv) = name.split_once('/').unwrap_or((name, ""));
-        Self { vg: vg.to_owned(), lv: lv.to_owned(), at: placed.at, value: placed.value }
+        let found = Known::unknown(NEEDS);
+        Self { vg: vg.to_owned(), lv: lv.to_owned(), found, at: placed.at, value: placed.value }
     }
 }
 
 /// `luks-UUID`, `UUID=name` and `UUID` are the forms in use (dracut.cmdline(7), systemd-cryptsetup-generator(8)).
-fn luks_uuid(placed: PlacedValue) -> PlacedValue {
+fn luks_uuid(placed: PlacedValue) -> NamedUuid {
     let uuid = placed.value.strip_prefix("luks-").unwrap_or(&placed.value);
-    let uuid = uuid.split('=').next().unwrap_or(uuid);
-    PlacedValue { value: uuid.to_owned(), at: placed.at }
+    let uuid = uuid.split('=').next().unwrap_or(uuid).to_owned();
+    NamedUuid::new(PlacedValue { value: uuid, at: placed.at })
+}
+
+/// What would say whether a device is there, before anything is known of the machine's devices.
+const NEEDS: &str = "the machine's block devices";
+
+impl NamedDevice {
+    /// A device of which nothing is known yet.
+    pub(crate) fn new(device: DeviceSpec, at: Place) -> Self {
+        Self { device, found: Known::unknown(NEEDS), stable_spec: None, at }
+    }
+
+    /// Looks the device up in what is known of the machine.
+    pub(crate) fn resolve(&mut self, devices: &BlockDevices, groups: &[VolumeGroup]) {
+        self.found = devices.has(&self.device);
+        if let Lookup::Found(device) = devices.find(&self.device) {
+            self.stable_spec = device.stable_spec();
+        }
+        let volume = self.device.volume().filter(|(vg, _)| groups.iter().any(|group| group.name == *vg));
+        if let (Known::Unknown { .. }, Some((vg, lv))) = (&self.found, volume) {
+            self.found = volumes::has(groups, &vg, &lv);
+        }
+    }
+}
+
+impl NamedUuid {
+    fn new(placed: PlacedValue) -> Self {
+        Self { value: placed.value, found: Known::unknown(NEEDS), at: placed.at }
+    }
+
+    /// Looks for a device of type `fstype` (in blkid's words) whose UUID has or starts with the same digits: mdadm
+    /// writes colons where blkid writes dashes, and dracut takes the beginning of a UUID.
+    fn resolve(&mut self, devices: &BlockDevices, fstype: &str) {
+        let digits = |uuid: &str| -> String {
+            uuid.chars().filter(char::is_ascii_hexdigit).map(|digit| digit.to_ascii_lowercase()).collect()
+        };
+        let wanted = digits(&self.value);
+        let mut members = devices.devices.iter().filter(|device| device.fstype.as_deref() == Some(fstype));
+        let is_there = members
+            .any(|device| device.uuid.as_deref().is_some_and(|uuid| digits(uuid).starts_with(&wanted)));
+        self.found = match (is_there, devices.complete) {
+            (true, _) => Known::Known(true),
+            (false, true) => Known::Known(false),
+            (false, false) => Known::unknown("the output of `blkid -c /dev/null`"),
+        };
+    }
 }
 
 /// The place of the bytes `start..end` of pieces that start at `starts`.
@@ -217,7 +296,9 @@ fn place_of(starts: &[(usize, &Piece)], start: usize, end: usize) -> Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::{Gather, Limits, block_devices};
     use crate::place::Span;
+    use crate::source::memory::Memory;
 
     fn line(texts: &[&str]) -> CommandLine {
         let piece = |(index, text): (usize, &&str)| Piece {
@@ -260,5 +341,25 @@ mod tests {
         assert_eq!(luks, ["0a1b", "2c3d"]);
         let modules: Vec<_> = line.blacklist.iter().map(|m| m.module.as_str()).collect();
         assert_eq!(modules, ["nouveau", "vfat", "virtio_blk"]);
+    }
+
+    #[test]
+    fn what_parameters_name_is_looked_up() {
+        let blkid = "/dev/sda2: UUID=\"0a1b2c3d-0000-4000-8000-000000000001\" TYPE=\"ext4\"\n\
+            /dev/sda3: UUID=\"aabbccdd-eeff-0011-2233-445566778899\" TYPE=\"linux_raid_member\"\n";
+        let tree = Memory::new().file("sos_commands/block/blkid_-c_.dev.null", blkid).into_tree();
+        let limits = Limits::default();
+        let devices = block_devices::gather(&Gather::new(&tree, &limits));
+        let mut line =
+            line(&["root=/dev/sda2 resume=UUID=dead rd.md.uuid=aabbccdd:eeff0011:22334455:66778899 \
+                               rd.luks.uuid=luks-0a1b rd.lvm.lv=vg/root"]);
+        line.resolve(&devices, &[]);
+        let root = line.root.unwrap();
+        let stable = "UUID=0a1b2c3d-0000-4000-8000-000000000001";
+        assert_eq!((root.found, root.stable_spec.as_deref()), (Known::Known(true), Some(stable)));
+        assert_eq!(line.resume.unwrap().found, Known::Known(false));
+        assert_eq!(line.rd_md_uuid.first().unwrap().found, Known::Known(true));
+        assert_eq!(line.rd_luks_uuid.first().unwrap().found, Known::Known(false));
+        assert!(line.rd_lvm_lv.first().unwrap().found.needs().is_some());
     }
 }

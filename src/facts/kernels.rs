@@ -22,6 +22,8 @@ pub struct Kernel {
     pub image_release: Known<Option<String>>,
     /// The module tree's path relative to the root; null if there is none. It may be empty.
     pub modules_dir: Option<String>,
+    /// Whether its modules are there. Unknown if the input holds no kernel's modules at all, as a report may.
+    pub has_modules: Known<bool>,
     /// Whether `modules.dep` (or `modules.dep.bin`) is in it.
     pub has_modules_dep: bool,
     /// Whether a folder of modules was changed after `modules.dep` was made; false if either is missing.
@@ -61,7 +63,14 @@ pub fn gather(gather: &Gather<'_>) -> Vec<Kernel> {
     let trees: BTreeSet<&str> = in_modules.iter().filter(is_tree).map(String::as_str).collect();
     let releases: BTreeSet<&str> = images.keys().copied().chain(trees.iter().copied()).collect();
     let one = |release: &str| {
-        kernel(gather, release, images.get(release).copied(), trees.contains(release), &in_boot)
+        let mut kernel =
+            kernel(gather, release, images.get(release).copied(), trees.contains(release), &in_boot);
+        kernel.has_modules = match &kernel.modules_dir {
+            Some(_) => Known::Known(kernel.has_modules_dep || has_module_folder(gather, release)),
+            None if trees.is_empty() => Known::unknown("`lib/modules`"),
+            None => Known::Known(false),
+        };
+        kernel
     };
     releases.into_iter().map(one).collect()
 }
@@ -95,6 +104,7 @@ fn kernel(
         has_modules_dep: ["modules.dep", "modules.dep.bin"]
             .iter()
             .any(|name| is_file(gather, &in_tree(name))),
+        has_modules: Known::Known(has_tree),
         is_modules_dep_stale: has_tree && is_stale(gather, release),
         initrd_compressions: compressions(release, settings.as_ref()),
         initrds: initrds.collect(),
@@ -128,6 +138,15 @@ fn read_image(gather: &Gather<'_>, path: &str) -> (Known<Option<String>>, Option
     }
 }
 
+/// Whether the tree has a folder for modules; package managers leave trees behind that hold no more than links.
+fn has_module_folder(gather: &Gather<'_>, release: &str) -> bool {
+    let folders = ["kernel", "extra", "updates"];
+    folders.iter().any(|folder| is_directory(gather, &format!("lib/modules/{release}/{folder}")))
+}
+
+/// Seconds by which a folder may be newer than `modules.dep`: installing and copying take their time.
+const DEPMOD_SLACK: i64 = 300;
+
 /// Whether a folder with modules was changed after `modules.dep` was made. Folders change when files come and go, so
 /// those that hold modules outside the kernel's own package are looked at: there DKMS and weak-updates put theirs.
 fn is_stale(gather: &Gather<'_>, release: &str) -> bool {
@@ -137,7 +156,7 @@ fn is_stale(gather: &Gather<'_>, release: &str) -> bool {
     folders
         .iter()
         .filter_map(|folder| time(format!("lib/modules/{release}/{folder}")))
-        .any(|time| time > made)
+        .any(|time| time > made.saturating_add(DEPMOD_SLACK))
 }
 
 /// The compressions that this kernel can unpack an initrd from. Kernels before 2.6.30 have no options and know gzip.
@@ -268,5 +287,27 @@ mod tests {
         let [kernel] = found.as_slice() else { panic!("one kernel") };
         assert_eq!(kernel.initrd_compressions, Known::Known(vec!["gzip".to_owned()]));
         assert_eq!(kernel.flavours, ["xen"]);
+    }
+
+    #[test]
+    fn modules_that_came_after_modules_dep_are_told() {
+        let node = |kind, mtime| crate::source::Node { kind, len: 0, mode: 0o755, uid: 0, mtime };
+        let mut tree = Memory::new().file("lib/modules/6.1.0/kernel/a.ko", "");
+        tree.insert("lib/modules/6.1.0/modules.dep".as_ref(), node(NodeKind::File, 1_000_000), [].into());
+        tree.insert("lib/modules/6.1.0/extra".as_ref(), node(NodeKind::Directory, 1_000_200), [].into());
+        tree.insert("lib/modules/6.1.0/kernel".as_ref(), node(NodeKind::Directory, 900_000), [].into());
+        assert!(!kernels(tree.clone()).first().unwrap().is_modules_dep_stale);
+        tree.insert("lib/modules/6.1.0/extra".as_ref(), node(NodeKind::Directory, 1_009_000), [].into());
+        assert!(kernels(tree).first().unwrap().is_modules_dep_stale);
+    }
+
+    #[test]
+    fn a_kernel_whose_modules_are_gone_is_told_from_an_input_without_modules() {
+        let tree =
+            Memory::new().file("boot/vmlinuz-6.1.0-1-amd64", "").file("boot/vmlinuz-6.1.0-2-amd64", "");
+        assert!(kernels(tree.clone()).first().unwrap().has_modules.needs().is_some());
+        let found = kernels(tree.file("lib/modules/6.1.0-2-amd64/modules.dep", ""));
+        let has: Vec<_> = found.iter().map(|kernel| kernel.has_modules.get().copied()).collect();
+        assert_eq!(has, [Some(false), Some(true)]);
     }
 }

@@ -31,6 +31,7 @@ pub mod rescue;
 pub mod setting;
 pub mod system;
 pub mod tls;
+pub mod volumes;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -60,6 +61,8 @@ pub struct Facts {
     pub modprobe: modprobe::Modprobe,
     /// Which file systems, swaps and volumes the machine has, as far as the input says.
     pub block_devices: block_devices::BlockDevices,
+    /// Volume groups and their logical volumes, as far as the input says.
+    pub volumes: Vec<volumes::VolumeGroup>,
     /// What is mounted at boot.
     pub fstab: fstab::Fstab,
     /// What is opened at boot.
@@ -99,12 +102,14 @@ impl Facts {
         let system = system::gather(&gather);
         let packages = packages::gather(&gather);
         let kernels = kernels::gather(&gather);
-        let boot = boot::gather(&gather, &kernels);
+        let mut boot = boot::gather(&gather, &kernels);
         let configs = kernels.iter().map(|kernel| (kernel.release.as_str(), kernel.config.as_deref()));
         let module_tables = module_tables::gather(&gather, configs);
         let initrds = initrds::gather(&gather, &boot);
         let modprobe = modprobe::gather(&gather);
         let block_devices = block_devices::gather(&gather);
+        let volumes = volumes::gather(&gather, &block_devices);
+        boot.resolve(&block_devices, &volumes);
         let fstab = fstab::gather(&gather, &block_devices);
         let crypttab = crypttab::gather(&gather, &block_devices);
         let lvm2 = packages.find("lvm2").map(|package| package.map(|package| package.version.to_string()));
@@ -137,6 +142,7 @@ impl Facts {
             module_tables,
             modprobe,
             block_devices,
+            volumes,
             fstab,
             crypttab,
             lvm,

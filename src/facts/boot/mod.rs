@@ -18,8 +18,10 @@ use serde::Serialize;
 use self::files::BootFiles;
 use self::grub2::Runner;
 use self::menu::Resolved;
+use super::block_devices::BlockDevices;
 use super::command_line::{CommandLine, NamedDevice, PlacedValue};
 use super::kernels::Kernel;
+use super::volumes::VolumeGroup;
 use super::{Gather, Known};
 use crate::place::Place;
 use crate::source::NodeKind;
@@ -207,6 +209,25 @@ impl BootConfig {
         }
         let id = |index: usize| self.entries.get(index).map(|entry| entry.id.clone());
         self.default_entry = resolved.default.map(|index| index.and_then(id));
+    }
+
+    /// Looks up the devices that entries and settings name in what is known of the machine.
+    pub fn resolve(&mut self, devices: &BlockDevices, groups: &[VolumeGroup]) {
+        for entry in &mut self.entries {
+            if let Known::Known(line) = &mut entry.cmdline {
+                line.resolve(devices, groups);
+            }
+            if let Some(searched) = &mut entry.searched {
+                searched.resolve(devices, groups);
+            }
+        }
+        let defaults = self.etc_default_grub.iter_mut();
+        let lines =
+            defaults.flat_map(|defaults| defaults.cmdline.iter_mut().chain(&mut defaults.cmdline_default));
+        let lines = lines.chain(&mut self.kernel_cmdline);
+        let lines =
+            lines.chain(self.grubenv.iter_mut().filter_map(|environment| environment.kernelopts.as_mut()));
+        lines.for_each(|line| line.resolve(devices, groups));
     }
 
     /// The entry that starts by itself, if it is known and starts Linux.

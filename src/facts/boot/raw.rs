@@ -4,7 +4,7 @@ use super::files::{BootFiles, release_of};
 use super::{BootEntry, EntryFile, EntrySource};
 use crate::facts::Known;
 use crate::facts::command_line::{CommandLine, NamedDevice, Piece};
-use crate::parse::device_spec::DeviceSpec;
+use crate::parse::device_spec::{DeviceName, DeviceSpec};
 use crate::parse::lines::Field;
 use crate::place::Place;
 
@@ -67,9 +67,9 @@ impl RawEntry {
             initrds: initrds.collect(),
             cmdline: self.cmdline,
             hypervisor: self.hypervisor.map(|written| files.locate(&written).0),
-            searched: self
-                .searched
-                .map(|(uuid, at)| NamedDevice { device: DeviceSpec::parse(&format!("UUID={uuid}")), at }),
+            searched: self.searched.map(|(uuid, at)| {
+                NamedDevice::new(DeviceSpec { raw: uuid.clone(), name: DeviceName::Uuid(uuid) }, at)
+            }),
             is_rescue,
         })
     }
