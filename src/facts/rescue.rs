@@ -114,6 +114,7 @@ mod tests {
             image: image.then(|| format!("boot/vmlinuz-{release}")),
             image_release: Known::Known(None),
             modules_dir: modules.then(|| format!("lib/modules/{release}")),
+            has_modules: Known::Known(true),
             has_modules_dep: modules,
             is_modules_dep_stale: false,
             config: None,
