@@ -61,22 +61,23 @@ pub struct Needed {
     pub path: Option<String>,
 }
 
-/// Why a program will not start.
+/// A library, or a version of its symbols, that is needed and not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MissingLibrary {
-    /// The program, or the library that needs it.
+    /// The object that needs it.
     pub at: Place,
-    /// The program that will not start, relative to the root.
-    pub program: String,
-    /// The object that needs it (the program or one of its libraries), relative to the root.
+    /// The object that needs it, a program or a library, relative to the root.
     pub needed_by: String,
     /// The SONAME that is missing.
     pub soname: String,
     /// The symbol version that the library which is there does not define; null when no file is there.
     pub symbol_version: Option<String>,
+    /// The programs that do not start for it, relative to the root.
+    pub programs: Vec<String>,
     /// Files of almost this name on the linker's path: another version, another class or machine.
     pub near: Vec<String>,
-    /// Whether without the program nobody logs in or the system does not come up (sshd, login, systemd, sudo).
+    /// Whether among the programs is one without which nobody logs in or the system does not come up (systemd, sshd,
+    /// login, the shell).
     pub vital: bool,
 }
 
@@ -136,13 +137,28 @@ pub fn gather(gather: &Gather<'_>) -> Libraries {
             if !gather.tree.exists(path) || !seen.insert(resolved) {
                 continue;
             }
-            if let Some((program, mut missing)) = linker.program(name, path, vital) {
+            if let Some((program, missing)) = linker.program(name, path, vital) {
                 found.programs.push(program);
-                found.missing.append(&mut missing);
+                missing.into_iter().for_each(|one| add_missing(&mut found.missing, one));
             }
         }
     }
     found
+}
+
+/// Adds what one program lacks, together with what other programs lack for the same reason.
+fn add_missing(all: &mut Vec<MissingLibrary>, mut one: MissingLibrary) {
+    let same = |other: &&mut MissingLibrary| {
+        (&other.needed_by, &other.soname, &other.symbol_version)
+            == (&one.needed_by, &one.soname, &one.symbol_version)
+    };
+    match all.iter_mut().find(same) {
+        Some(other) => {
+            other.vital |= one.vital;
+            other.programs.append(&mut one.programs);
+        }
+        None => all.push(one),
+    }
 }
 
 #[cfg(test)]
@@ -190,11 +206,13 @@ mod tests {
 
     #[test]
     fn a_missing_library_names_program_and_user_and_what_is_near() {
+        let curl = Library::program().needs(&["libcrypto.so.10"]).build();
         let memory = healthy().file("etc/ld.so.conf.d/z.conf", "").file("lib64/libz.so.1.2.3", "");
+        let memory = memory.file("usr/bin/curl", curl);
         let found = gathered(memory);
         let [missing] = found.missing.as_slice() else { panic!("{found:?}") };
         assert_eq!(missing.soname, "libz.so.1");
-        assert_eq!(missing.program, "usr/sbin/sshd");
+        assert_eq!(missing.programs, ["usr/sbin/sshd", "usr/bin/curl"]);
         assert_eq!(missing.needed_by, "usr/lib64/libcrypto.so.10");
         assert_eq!(missing.near, ["lib64/libz.so.1.2.3"]);
         assert!(missing.vital && missing.symbol_version.is_none());

@@ -26,6 +26,8 @@ pub struct Tls {
     pub demands: Vec<TlsDemand>,
     /// The system's openssl.cnf files.
     pub configurations: Vec<OpensslConfiguration>,
+    /// What these files name that is not there or not understood.
+    pub troubles: Vec<OpensslTrouble>,
 }
 
 /// Who wrote the library.
@@ -130,15 +132,13 @@ pub enum Consequence {
     TurnsTlsOff,
 }
 
-/// What an openssl.cnf asks the library to load or do at start.
+/// An openssl.cnf, read with what it includes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OpensslConfiguration {
     /// The file.
     pub at: Place,
     /// Version of the libcrypto that reads it.
     pub library_version: Known<String>,
-    /// What it names and what is not there or not understood.
-    pub troubles: Vec<OpensslTrouble>,
 }
 
 /// What is wrong with a line of openssl.cnf.
@@ -178,14 +178,11 @@ pub struct OpensslTrouble {
 #[must_use]
 pub fn gather(gather: &Gather<'_>, libraries: &Libraries, packages: &Packages) -> Tls {
     let found = library::read(gather, libraries, packages);
-    let mut configurations = Vec::new();
     let mut wishes = services::read(gather);
     let crypto = library::newest(&found, "libcrypto");
-    for configuration in openssl::read(gather, &crypto, &mut wishes) {
-        configurations.push(configuration);
-    }
+    let (configurations, troubles) = openssl::read(gather, &crypto, &mut wishes);
     let demands = wishes.into_iter().map(|wish| judge(wish, &found, libraries)).collect();
-    Tls { libraries: found, demands, configurations }
+    Tls { libraries: found, demands, configurations, troubles }
 }
 
 /// A setting that was read, before it is set against a library.

@@ -137,7 +137,7 @@ impl<'a, 'b> Linker<'a, 'b> {
         while let Some(user) = queue.pop_front() {
             let report = |soname: &str, version: Option<&NeededVersion>, near: Vec<String>| MissingLibrary {
                 at: Place::file(user.path.as_str()),
-                program: path.to_owned(),
+                programs: vec![path.to_owned()],
                 needed_by: user.path.clone(),
                 soname: soname.to_owned(),
                 symbol_version: version.map(|needed| needed.version.clone()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::groups::Groups;
 use super::{Ifcfg, IfcfgFamily, IfcfgMistake, Network, Setting};
-use crate::facts::{Gather, Problem, ProblemKind};
+use crate::facts::Gather;
 use crate::parse::ifcfg::{self, Assignment};
 use crate::place::Place;
 use crate::source::{File, escape_bytes};
@@ -36,7 +36,6 @@ pub(super) fn read(
         let file = gather.read(Path::new(directory).join(name)).present()?;
         let mut ifcfg = describe(&file, &escape_bytes(suffix), family, old_is_ignored);
         ifcfg.ignored = ifcfg.ignored_by_scripts && (!networkmanager || ifcfg.ignored_by_networkmanager);
-        note_mistakes(gather, &ifcfg);
         Some(ifcfg)
     });
     files.collect()
@@ -142,13 +141,6 @@ fn describe(file: &File, name: &str, family: IfcfgFamily, old_is_ignored: bool) 
         duplicates: Vec::new(),
         same_uuid: Vec::new(),
         mistakes,
-    }
-}
-
-fn note_mistakes(gather: &Gather<'_>, ifcfg: &Ifcfg) {
-    for mistake in ifcfg.mistakes.iter().filter(|_| !ifcfg.ignored) {
-        let (at, message) = (mistake.at.clone(), mistake.message.clone());
-        gather.note(Problem { at, kind: ProblemKind::Malformed, message });
     }
 }
 

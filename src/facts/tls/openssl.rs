@@ -33,7 +33,8 @@ pub(super) fn read(
     gather: &Gather<'_>,
     version: &Known<String>,
     wishes: &mut Vec<Wish>,
-) -> Vec<OpensslConfiguration> {
+) -> (Vec<OpensslConfiguration>, Vec<OpensslTrouble>) {
+    let mut troubles = Vec::new();
     let mut seen: BTreeSet<PathBuf> = BTreeSet::new();
     let mut found = Vec::new();
     for path in FILES {
@@ -51,13 +52,10 @@ pub(super) fn read(
         let mut section = "default".to_owned();
         reader.read(path, &mut section);
         reader.follow(wishes);
-        found.push(OpensslConfiguration {
-            at: Place::file(path),
-            library_version: version.clone(),
-            troubles: reader.troubles,
-        });
+        troubles.append(&mut reader.troubles);
+        found.push(OpensslConfiguration { at: Place::file(path), library_version: version.clone() });
     }
-    found
+    (found, troubles)
 }
 
 #[derive(Debug, Clone)]

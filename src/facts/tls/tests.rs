@@ -187,8 +187,10 @@ fn a_program_with_openssl_built_in_is_its_own_library() {
 
 fn troubles(memory: Memory) -> Vec<(OpensslTroubleKind, String, Option<bool>)> {
     let tls = gathered(memory);
-    let all = tls.configurations.into_iter().flat_map(|configuration| configuration.troubles);
-    all.map(|trouble| (trouble.kind, trouble.names, trouble.fatal.get().copied())).collect()
+    tls.troubles
+        .into_iter()
+        .map(|trouble| (trouble.kind, trouble.names, trouble.fatal.get().copied()))
+        .collect()
 }
 
 const PROVIDERS: &str = "config_diagnostics = 1\nopenssl_conf = init\n[init]\nproviders = list\nssl_conf = ssl\n[ssl]\nsystem_default = sys\n[sys]\nMinProtocol = TLSv1.2\n[list]\ndefault = default_sect\nlegacy = legacy_sect\n[default_sect]\n# activate = 1\n[legacy_sect]\n";
