@@ -37,12 +37,12 @@ pub struct Network {
 }
 
 /// A value and where it is set.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Setting {
     /// The value, quotes removed.
     pub value: String,
     /// The assignment.
-    pub at: Option<Place>,
+    pub at: Place,
 }
 
 /// Whose ifcfg files they are.
@@ -289,7 +289,7 @@ mod tests {
         assert_eq!(ifcfg.interface.as_deref(), Some("eth0"));
         let hwaddr = ifcfg.hwaddr.as_ref().unwrap();
         assert_eq!(hwaddr.value, "00:00:5e:00:53:01");
-        assert_eq!(hwaddr.at.as_ref().unwrap().to_string(), "etc/sysconfig/network-scripts/ifcfg-eth0:2");
+        assert_eq!(hwaddr.at.to_string(), "etc/sysconfig/network-scripts/ifcfg-eth0:2");
         assert!(ifcfg.starts_at_boot && !ifcfg.ignored && !ifcfg.alias && !ifcfg.loopback);
         assert!(network.network_scripts && !network.networkmanager);
     }

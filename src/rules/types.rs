@@ -83,6 +83,9 @@ impl Type {
             }
             (Kind::Text(_), Kind::Text(_)) => Kind::Text(None),
             (Kind::Int | Kind::Double, Kind::Int | Kind::Double) if self.kind != other.kind => Kind::Double,
+            // A list of nulls is the empty one, from which `filter` and `map` start; it adds no null.
+            (Kind::List(a), kind @ Kind::List(_)) if a.kind == Kind::Null => kind.clone(),
+            (kind @ Kind::List(_), Kind::List(b)) if b.kind == Kind::Null => kind.clone(),
             (Kind::List(a), Kind::List(b)) => Kind::List(Arc::new(a.join(b)?)),
             (Kind::Map(a), Kind::Map(b)) => Kind::Map(Arc::new(a.join(b)?)),
             (a, b) if a == b => a.clone(),

@@ -145,7 +145,7 @@ fn describe(file: &File, name: &str, family: IfcfgFamily, old_is_ignored: bool) 
 }
 
 fn setting_of(assignment: &Assignment, path: &Arc<str>) -> Setting {
-    Setting { value: assignment.value.clone(), at: Some(assignment.span.at(path)) }
+    Setting { value: assignment.value.clone(), at: assignment.span.at(path) }
 }
 
 fn lower(setting: Setting) -> Setting {
@@ -157,7 +157,7 @@ fn pinned_by_name(name: &str, path: &Arc<str>) -> Option<Setting> {
     let (_, address) = name.split_once("-id-")?;
     let is_address =
         address.split(':').count() == 6 && address.bytes().all(|b| b == b':' || b.is_ascii_hexdigit());
-    is_address.then(|| Setting { value: address.to_owned(), at: Some(Place::file(Arc::clone(path))) })
+    is_address.then(|| Setting { value: address.to_owned(), at: Place::file(Arc::clone(path)) })
 }
 
 /// Fills in which files are for the same interface or connection.
