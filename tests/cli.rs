@@ -1,5 +1,6 @@
 //! The command as pipelines and people meet it: exit codes, streams, formats, messages.
 #![expect(clippy::disallowed_methods, reason = "makes and reads files of its own, and starts bootproof")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
 use std::io::Read as _;

@@ -33,7 +33,7 @@ impl SystemArgs {
 
     /// The bounds on what is read.
     pub(crate) fn limits(&self) -> Limits {
-        Limits { initrd_unpacked: self.max_initrd_size, ..Limits::default() }
+        Limits { initrd_unpacked: self.max_initrd_size }
     }
 }
 

@@ -17,11 +17,6 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     finish(anstream::stdout().lock(), |out| out.write_all(text.as_bytes()))
 }
 
-/// Prints bytes as they are: files of an image, names that are not UTF-8.
-pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
-    finish(io::stdout().lock(), |out| out.write_all(bytes))
-}
-
 /// Prints `value` as JSON: indented on a terminal, on one line for a program.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let pretty = io::stdout().is_terminal();

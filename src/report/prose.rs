@@ -61,7 +61,7 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 /// The words of `text`. A stretch in backquotes is one word if it fits in a line and no backquote is left over.
 fn words(text: &str, width: usize) -> Vec<&str> {
-    let paired = text.matches('`').count() % 2 == 0;
+    let paired = text.matches('`').count().is_multiple_of(2);
     let mut words = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
