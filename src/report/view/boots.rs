@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::Report;
 use super::super::escape::shown;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::simulate::{Boot, Outcome, State, Step, StepName};
 
 /// A boot entry.
@@ -31,6 +31,8 @@ pub(in super::super) struct TargetRow {
     pub(in super::super) cells: Vec<Cell>,
     /// Findings of severity blocker and high that concern this target.
     pub(in super::super) grave: usize,
+    /// Whether any finding concerns this target.
+    pub(in super::super) has_findings: bool,
 }
 
 /// How one entry fares on one target.
@@ -155,6 +157,7 @@ pub(super) fn rows(report: &Report) -> Vec<TargetRow> {
         title: shown(&target.title),
         cells: entries.iter().map(|entry| cell(&target.name, entry)).collect(),
         grave: grave(report, &target.name),
+        has_findings: report.findings.iter().any(|finding| concerns(finding, &target.name)),
     };
     report.targets.iter().enumerate().map(row).collect()
 }
@@ -162,11 +165,17 @@ pub(super) fn rows(report: &Report) -> Vec<TargetRow> {
 /// Distinct findings of severity blocker and high on `target`; one place of one rule counts once, whatever the
 /// number of boot entries.
 fn grave(report: &Report, target: &str) -> usize {
-    let on_it = |name: &Option<String>| name.as_deref().is_none_or(|name| name == target);
-    let grave =
-        report.findings.iter().filter(|finding| finding.severity <= Severity::High && on_it(&finding.target));
+    let grave = report
+        .findings
+        .iter()
+        .filter(|finding| finding.severity <= Severity::High && concerns(finding, target));
     let places: std::collections::BTreeSet<_> = grave.map(|finding| (&finding.rule, &finding.at)).collect();
     places.len()
+}
+
+/// Whether `finding` breaks something on `target`: it is about this target, or about none in particular.
+fn concerns(finding: &Finding, target: &str) -> bool {
+    finding.target.as_deref().is_none_or(|name| name == target)
 }
 
 /// Boots of one entry that go the same way, together; in the order of the entries, then of the targets.
