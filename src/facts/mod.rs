@@ -13,6 +13,7 @@ pub mod dracut;
 pub mod fstab;
 mod gather;
 mod glob;
+pub mod hardware;
 pub mod initramfs_tools;
 pub mod initrds;
 pub mod kernels;
@@ -52,6 +53,8 @@ pub struct Facts {
     pub kernels: Vec<kernels::Kernel>,
     /// Boot loader configuration.
     pub boot: boot::BootConfig,
+    /// The disks that the system has now, where the input says.
+    pub hardware: hardware::Hardware,
     /// The initrd images.
     pub initrds: Vec<initrds::Initrd>,
     /// The module tables of each kernel by release, for the simulation.
@@ -99,50 +102,60 @@ impl Facts {
     pub fn gather(tree: &Tree, limits: &Limits) -> Self {
         let gather = Gather::new(tree, limits);
         gather.note_damage();
-        let system = system::gather(&gather);
-        let packages = packages::gather(&gather);
         let kernels = kernels::gather(&gather);
         let mut boot = boot::gather(&gather, &kernels);
-        let configs = kernels.iter().map(|kernel| (kernel.release.as_str(), kernel.config.as_deref()));
-        let module_tables = module_tables::gather(&gather, configs);
-        let initrds = initrds::gather(&gather, &boot);
-        let modprobe = modprobe::gather(&gather);
         let block_devices = block_devices::gather(&gather);
         let volumes = volumes::gather(&gather, &block_devices);
         boot.resolve(&block_devices, &volumes);
-        let fstab = fstab::gather(&gather, &block_devices);
-        let crypttab = crypttab::gather(&gather, &block_devices);
-        let lvm2 = packages.find("lvm2").map(|package| package.map(|package| package.version.to_string()));
-        let lvm = lvm::gather(&gather, lvm2);
-        let md = md::gather(&gather);
-        let multipath = multipath::gather(
-            &gather,
-            multipath::Around {
-                fstab: &fstab,
-                devices: &block_devices,
-                lvm: &lvm,
-                boot: &boot,
-                system: &system,
-            },
+        // Unpacking the images takes longer than all the rest together, so the rest is read beside it.
+        let (initrds, mut facts) = rayon::join(
+            || initrds::gather(&gather, &boot),
+            || Self::gather_rest(&gather, &kernels, &boot, block_devices),
         );
-        let dracut = dracut::gather(&gather);
-        let initramfs_tools = initramfs_tools::gather(&gather, &fstab, &block_devices);
-        let mkinitrd = mkinitrd::gather(&gather, &modprobe);
-        let rescue = rescue::gather(&gather, &fstab, &kernels);
-        let network = network::gather(&gather);
-        let ppp = ppp::gather(&gather, &network);
-        let libraries = libraries::gather(&gather);
-        let tls = tls::gather(&gather, &libraries, &packages);
+        facts.volumes = volumes;
+        facts.kernels = kernels;
+        facts.boot = boot;
+        facts.initrds = initrds;
+        facts.problems = gather.into_problems();
+        facts
+    }
+
+    /// All subjects but the kernels, the boot entries and the initrds, which the caller adds.
+    fn gather_rest(
+        gather: &Gather<'_>,
+        kernels: &[kernels::Kernel],
+        boot: &boot::BootConfig,
+        block_devices: block_devices::BlockDevices,
+    ) -> Self {
+        let system = system::gather(gather);
+        let packages = packages::gather(gather);
+        let configs = kernels.iter().map(|kernel| (kernel.release.as_str(), kernel.config.as_deref()));
+        let module_tables = module_tables::gather(gather, configs);
+        let modprobe = modprobe::gather(gather);
+        let fstab = fstab::gather(gather, &block_devices);
+        let crypttab = crypttab::gather(gather, &block_devices);
+        let lvm2 = packages.find("lvm2").map(|package| package.map(|package| package.version.to_string()));
+        let lvm = lvm::gather(gather, lvm2);
+        let md = md::gather(gather);
+        let multipath = multipath::gather(
+            gather,
+            multipath::Around { fstab: &fstab, devices: &block_devices, lvm: &lvm, boot, system: &system },
+        );
+        let dracut = dracut::gather(gather);
+        let initramfs_tools = initramfs_tools::gather(gather, &fstab, &block_devices);
+        let mkinitrd = mkinitrd::gather(gather, &modprobe);
+        let rescue = rescue::gather(gather, &fstab, kernels);
+        let network = network::gather(gather);
+        let ppp = ppp::gather(gather, &network);
+        let libraries = libraries::gather(gather);
+        let tls = tls::gather(gather, &libraries, &packages);
         Self {
             system,
             packages,
-            kernels,
-            boot,
-            initrds,
+            hardware: hardware::gather(gather),
             module_tables,
             modprobe,
             block_devices,
-            volumes,
             fstab,
             crypttab,
             lvm,
@@ -156,7 +169,7 @@ impl Facts {
             ppp,
             libraries,
             tls,
-            problems: gather.into_problems(),
+            ..Self::default()
         }
     }
 }

@@ -11,6 +11,7 @@ use super::root::Root;
 use super::{Boot, DiskFate, Outcome, State, Step, disk};
 use crate::facts::boot::{BootEntry, EntryFile, EntrySource};
 use crate::facts::command_line::{CommandLine, Piece};
+use crate::facts::hardware::Disk;
 use crate::facts::initrds::Initrd;
 use crate::facts::{Facts, Known};
 use crate::place::Place;
@@ -68,13 +69,39 @@ impl GivenEntry {
 /// Simulates every boot entry on every target, entries in the loader's order and targets in theirs.
 #[must_use]
 pub fn simulate(facts: &Facts, targets: &[Target]) -> Vec<Boot> {
-    let each = facts.boot.entries.par_iter().map(|entry| simulate_entry(facts, entry, targets));
+    let targets = &with_hardware(facts, targets);
+    let each = facts.boot.entries.par_iter().map(|entry| on_targets(facts, entry, targets));
     each.flatten().collect()
 }
 
 /// Simulates one entry on every target.
 #[must_use]
 pub fn simulate_entry(facts: &Facts, entry: &BootEntry, targets: &[Target]) -> Vec<Boot> {
+    on_targets(facts, entry, &with_hardware(facts, targets))
+}
+
+/// The targets, `same` with the disks that the input says the system has now.
+fn with_hardware(facts: &Facts, targets: &[Target]) -> Vec<Target> {
+    let mut targets = targets.to_vec();
+    for target in targets.iter_mut().filter(|target| target.is_same()) {
+        target.devices = facts.hardware.disks.iter().filter_map(device).collect();
+    }
+    targets
+}
+
+/// A disk's way from the bus as devices in each other.
+fn device(disk: &Disk) -> Option<Device> {
+    let mut modaliases = disk.modaliases.iter().rev();
+    let leaf =
+        Device { modalias: modaliases.next()?.clone(), disk: Some(disk.name.clone()), ..Device::default() };
+    Some(modaliases.fold(leaf, |child, modalias| Device {
+        modalias: modalias.clone(),
+        children: vec![child],
+        ..Device::default()
+    }))
+}
+
+fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target]) -> Vec<Boot> {
     let release = release_of(facts, entry);
     let kernel = release.and_then(|release| facts.kernels.iter().find(|kernel| kernel.release == release));
     let found: Vec<Option<&Initrd>> = entry

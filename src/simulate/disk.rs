@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::drivers::{BindFailure, Binding, Drivers};
-use super::{Step, StepName};
+use super::{State, Step, StepName};
 use crate::initrd::ModuleName;
 use crate::place::Place;
 use crate::target::{Device, Target};
@@ -43,10 +43,13 @@ pub(super) fn step(
     let chains = target.disk_chains();
     let Some(disk) = chains.first().and_then(|chain| chain.last()).and_then(|device| device.disk.clone())
     else {
-        let needs = "the input does not say what hardware it has now; the output of \
-                     `cat /sys/bus/*/devices/*/modalias` on the running system would settle it";
+        let needs = "the input does not say what hardware it has now: a check on the running system, or in a chroot \
+                     with `/sys` bound into it, would";
         return (Step::unknown(StepName::DiskDriver, needs, None), DiskFate::default());
     };
+    if target.is_same() {
+        return all_disks(&chains, drivers, evidence, release);
+    }
     let mut last = None;
     for chain in
         chains.iter().filter(|chain| chain.last().is_some_and(|device| device.disk.as_ref() == Some(&disk)))
@@ -59,6 +62,36 @@ pub(super) fn step(
     }
     last.unwrap_or_else(|| {
         (Step::unknown(StepName::DiskDriver, "the target has no disk", None), DiskFate::default())
+    })
+}
+
+/// On the hardware that the system has now nothing says which of several disks is the boot disk: with drivers for all
+/// of them it is found; with one alone there is no question.
+fn all_disks(
+    chains: &[Vec<&Device>],
+    drivers: &Drivers<'_>,
+    evidence: &Place,
+    release: &str,
+) -> (Step, DiskFate) {
+    let name = |chain: &[&Device]| chain.last().and_then(|device| device.disk.clone()).unwrap_or_default();
+    let mut found = None;
+    for chain in chains {
+        let (step, fate) = follow(chain, &name(chain), drivers, evidence, release);
+        if fate.name.is_none() {
+            if chains.len() == 1 || step.state == State::Unknown {
+                return (step, fate);
+            }
+            let detail = format!(
+                "{} does not appear: {}; whether root lies on it is not known",
+                name(chain),
+                step.detail
+            );
+            return (Step::unknown(StepName::DiskDriver, detail, step.at), DiskFate::default());
+        }
+        found.get_or_insert((step, fate));
+    }
+    found.unwrap_or_else(|| {
+        (Step::unknown(StepName::DiskDriver, "there is no disk", None), DiskFate::default())
     })
 }
 

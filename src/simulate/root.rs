@@ -12,10 +12,11 @@ use crate::facts::Facts;
 use crate::facts::block_devices::Lookup;
 use crate::facts::command_line::CommandLine;
 use crate::facts::fstab::Mount;
+use crate::facts::lvm::{Verdict, VerdictFor};
 use crate::initrd::{Kind, ModuleName};
 use crate::parse::device_spec::{DeviceName, DeviceSpec};
 use crate::place::Place;
-use crate::target::Target;
+use crate::target::{Target, TargetView};
 
 /// What is known of root before a target is chosen.
 pub(super) struct Root<'a> {
@@ -100,7 +101,7 @@ impl<'a> Root<'a> {
             DeviceName::Md(name) => Layer::Md { name: name.clone() },
             DeviceName::LvmPath { vg, lv } => Layer::Lvm { vg: vg.clone(), lv: lv.clone() },
             DeviceName::Mapper(name) => {
-                if name.starts_with("mpath") || self.is_multipath_alias(name) {
+                if name.starts_with("mpath") || self.facts.multipath.is_alias(name) {
                     return Layer::Multipath { name: name.clone() };
                 }
                 if name.starts_with("luks-") || self.is_crypttab_name(name) {
@@ -115,14 +116,9 @@ impl<'a> Root<'a> {
         }
     }
 
-    fn is_multipath_alias(&self, name: &str) -> bool {
-        let _ = name;
-        false
-    }
-
     fn is_crypttab_name(&self, name: &str) -> bool {
-        let _ = name;
-        false
+        let volumes = self.facts.crypttab.entries.get().map(Vec::as_slice).unwrap_or_default();
+        volumes.iter().any(|volume| volume.name == name)
     }
 
     /// The step `storage-stack` on `target`, where the boot disk fares as `disk` says.
@@ -134,7 +130,7 @@ impl<'a> Root<'a> {
             Layer::Untold => {
                 Step::ok(step, "nothing says that root lies on LVM, RAID, LUKS or multipath", at)
             }
-            Layer::Lvm { vg, lv } => self.lvm(&vg, &lv, drivers, at),
+            Layer::Lvm { vg, lv } => self.lvm(&vg, &lv, target, drivers, at),
             Layer::Md { name } => {
                 let has_tool =
                     self.view.has_any(&["sbin/mdadm", "usr/sbin/mdadm", "bin/mdadm", "usr/bin/mdadm"]);
@@ -173,7 +169,7 @@ impl<'a> Root<'a> {
         }
     }
 
-    fn lvm(&self, vg: &str, lv: &str, drivers: &Drivers<'_>, at: Option<Place>) -> Step {
+    fn lvm(&self, vg: &str, lv: &str, target: &Target, drivers: &Drivers<'_>, at: Option<Place>) -> Step {
         let step = StepName::StorageStack;
         let has_tool = self.view.main().and_then(|initrd| initrd.has_lvm.get().copied()) == Some(true);
         let volume = format!("{vg}/{lv}");
@@ -188,7 +184,42 @@ impl<'a> Root<'a> {
             );
             return Step::fails(step, detail, place.or(at));
         }
+        if let Some((detail, place)) = self.hidden_from_lvm(target) {
+            return Step::fails(
+                step,
+                format!("{volume}, which holds root, is not found: {detail}"),
+                Some(place),
+            );
+        }
         self.assembled(&format!("the logical volume {volume}"), "lvm", has_tool, "dm_mod", drivers, at)
+    }
+
+    /// Why LVM in the initrd does not look at the target's disk, and where that is set. Only what the image has its
+    /// own copy of counts: without one LVM looks at every disk.
+    fn hidden_from_lvm(&self, target: &Target) -> Option<(String, Place)> {
+        if target.is_same() {
+            return None;
+        }
+        let view = TargetView::from(target);
+        if self.view.text("etc/lvm/lvm.conf").is_some() {
+            for filter in &self.facts.lvm.filters {
+                let rejects = |verdict: &VerdictFor| {
+                    verdict.prefix == view.disk_prefix && verdict.verdict == Verdict::Rejected
+                };
+                if filter.verdicts.iter().any(rejects) {
+                    let detail = format!("the {} in lvm.conf rejects /dev/{}", filter.name, view.disk);
+                    return Some((detail, filter.at.clone()));
+                }
+            }
+        }
+        let file = self.facts.lvm.devices_file.as_ref()?;
+        let in_image = self.view.text("etc/lvm/devices/system.devices").is_some();
+        let stale = !file.devices.is_empty() && file.devices.iter().all(|device| device.is_of_hardware);
+        if in_image && stale && file.renews_itself.get() == Some(&false) {
+            let detail = "the devices file in the initrd lists the old disks alone".to_owned();
+            return Some((detail, file.at.clone()));
+        }
+        None
     }
 
     /// The volumes and groups that dracut is told to activate; none if it activates all.
