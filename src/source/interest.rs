@@ -89,7 +89,7 @@ pub(super) fn interest(name: &[u8], len: u64) -> Option<Interest> {
 }
 
 /// Directories that are kept whole, as configuration.
-const CONFIGURATION: [&[u8]; 38] = [
+const CONFIGURATION: [&[u8]; 44] = [
     b"etc/",
     b"run/",
     b"proc/",
@@ -115,8 +115,13 @@ const CONFIGURATION: [&[u8]; 38] = [
     b"usr/lib/systemd/",
     b"usr/lib/tmpfiles.d/",
     b"usr/lib/udev/rules.d/",
+    b"usr/lib/ssl/",
+    b"usr/lib64/ssl/",
+    b"usr/local/lib/modprobe.d/",
     b"usr/share/dracut/",
     b"usr/share/initramfs-tools/",
+    b"usr/share/nginx/",
+    b"usr/share/apache2/",
     b"usr/share/mkinitrd/",
     b"usr/share/mkinitramfs/",
     b"usr/share/crypto-policies/",
@@ -128,6 +133,7 @@ const CONFIGURATION: [&[u8]; 38] = [
     b"usr/local/ssl/",
     b"opt/nginx/conf/",
     b"var/lib/mdadm/",
+    b"var/lib/multipath/",
 ];
 
 /// Directories whose files are all kept, as images.
@@ -153,7 +159,8 @@ const FILES: [&[u8]; 8] = [
 ];
 
 /// Programs that are looked at: what a system cannot do without, and services that speak TLS.
-const PROGRAMS: [&[u8]; 52] = [
+const PROGRAMS: [&[u8]; 63] = [
+    b"NetworkManager",
     b"agetty",
     b"apache2",
     b"ash",
@@ -161,10 +168,12 @@ const PROGRAMS: [&[u8]; 52] = [
     b"busybox",
     b"cron",
     b"crond",
+    b"cryptsetup",
     b"curl",
     b"dash",
     b"dbus-daemon",
     b"dhclient",
+    b"dmeventd",
     b"dovecot",
     b"dracut",
     b"getty",
@@ -175,14 +184,20 @@ const PROGRAMS: [&[u8]; 52] = [
     b"imap-login",
     b"init",
     b"initctl",
+    b"iscsid",
+    b"lldpad",
     b"login",
     b"lvm",
+    b"lvm.static",
     b"master",
     b"mdadm",
     b"mingetty",
+    b"mkinitramfs",
     b"mkinitrd",
     b"mount",
     b"multipath",
+    b"multipathd",
+    b"nash",
     b"nginx",
     b"openssl",
     b"pop3-login",
@@ -203,8 +218,10 @@ const PROGRAMS: [&[u8]; 52] = [
     b"sudo",
     b"systemctl",
     b"systemd",
+    b"systemd-cryptsetup",
     b"systemd-udevd",
     b"udevd",
+    b"update-initramfs",
     b"vsftpd",
 ];
 
@@ -257,7 +274,9 @@ fn is_shared_library(directory: &[u8], base: &[u8]) -> bool {
     let library =
         inside.starts_with(b"lib/") || inside.starts_with(b"lib64/") || inside.starts_with(b"lib32/");
     // Not the plug-ins of desktops and interpreters: two levels below `lib` at the most.
-    named && library && inside.iter().filter(|byte| **byte == b'/').count() <= 3
+    // Software outside the distribution, which ld.so.conf names.
+    let optional = directory.starts_with(b"opt/") && base.starts_with(b"lib");
+    named && (library || optional) && inside.iter().filter(|byte| **byte == b'/').count() <= 3
 }
 
 fn is_program_directory(directory: &[u8]) -> bool {
@@ -268,9 +287,17 @@ fn is_program_directory(directory: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::{Path, PathBuf};
+    use std::sync::{Arc, Mutex};
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::facts::{Facts, Limits};
+    use crate::source::directory::Directory;
+    use crate::source::{Backend, Content, LookupError, Node, Tree};
 
     #[test]
     fn what_is_read_is_kept_wherever_the_root_is() {
@@ -318,6 +345,45 @@ mod tests {
         assert!(classes.iter().enumerate().all(|(at, class)| class.index() == at));
         assert!(classes.iter().map(|class| class.total_limit()).sum::<u64>() <= 1 << 30);
         assert!(classes.iter().all(|class| class.file_limit() <= class.total_limit()));
+    }
+
+    /// A directory that remembers what was opened.
+    struct Recorder(Directory, Arc<Mutex<Vec<PathBuf>>>);
+
+    impl Backend for Recorder {
+        fn node(&self, path: &Path) -> Result<Node, LookupError> {
+            self.0.node(path)
+        }
+
+        fn list(&self, path: &Path) -> Result<Vec<OsString>, LookupError> {
+            self.0.list(path)
+        }
+
+        fn open(&self, path: &Path) -> Result<Box<dyn Content>, LookupError> {
+            self.1.lock().unwrap().push(path.to_path_buf());
+            self.0.open(path)
+        }
+    }
+
+    /// Whoever reads a file that is not kept makes a compressed archive be unpacked again, or loses it on a stream:
+    /// its path belongs into the tables above.
+    #[test]
+    fn all_that_is_read_of_the_demo_systems_is_kept() {
+        let systems = Path::new("testdata/systems");
+        for name in ["centos6-san-server", "debian12-vm", "rhel9-lvm-devicesfile"] {
+            let directory = Directory::open(&systems.join(name)).unwrap();
+            let opened = Arc::new(Mutex::new(Vec::new()));
+            let tree = Tree::new(Recorder(directory, Arc::clone(&opened)), name);
+            let facts = Facts::gather(&tree, &Limits::default());
+            assert!(facts.system.id.is_some(), "{name}");
+            let opened = opened.lock().unwrap();
+            assert!(opened.len() > 10, "{name}: {opened:?}");
+            let lost: Vec<&PathBuf> = opened
+                .iter()
+                .filter(|path| interest(path.as_os_str().as_bytes(), 100_000).is_none())
+                .collect();
+            assert_eq!(lost, Vec::<&PathBuf>::new(), "{name}");
+        }
     }
 
     proptest! {
