@@ -5,6 +5,7 @@
 //! null, a test on null is false, anything else of null is null. It also puts a guard around names whose value
 //! may be unknown, so that using one is an error that `&&` and `||` understand.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -70,7 +71,8 @@ pub(super) struct Checked {
 pub(super) fn check(text: &str, env: &Env, types: &Types, scope: &Scope) -> Result<Checked, Issue> {
     let (mut expr, info) =
         env.parser().parse_with_source_info(text).map_err(|errors| syntax(text, &errors))?;
-    let mut checker = Checker { text, info: &info, types, scope: scope.clone() };
+    let mut checker = Checker { text, info: &info, extents: HashMap::new(), types, scope: scope.clone() };
+    checker.measure(&expr);
     let of = checker.expr(&mut expr)?;
     Ok(Checked { expr, of })
 }
@@ -91,6 +93,8 @@ fn syntax(text: &str, errors: &ParseErrors) -> Issue {
 struct Checker<'a> {
     text: &'a str,
     info: &'a SourceInfo,
+    /// From where to where names with their fields reach, by node; taken before anything is rewritten.
+    extents: HashMap<u64, Range<usize>>,
     types: &'a Types,
     scope: Scope,
 }
@@ -160,7 +164,7 @@ impl Checker<'_> {
                         .or_else(|| Some(format!("it has {}", quoted(names.iter().copied()))));
                     let what = short(name);
                     Issue {
-                        span: self.field_span(id, &field),
+                        span: self.word_span(id, &field),
                         message: format!("{what} has no field `{field}`"),
                         help,
                     }
@@ -168,7 +172,7 @@ impl Checker<'_> {
             }
             _ => {
                 let message = format!("{operand} has no fields");
-                return Err(Issue { span: self.field_span(id, &field), message, help: None });
+                return Err(Issue { span: self.word_span(id, &field), message, help: None });
             }
         };
         of.unknown = false;
@@ -327,7 +331,7 @@ impl Checker<'_> {
         if let Some(symbol) = symbol(name) {
             return self.issue(id, format!("`{symbol}` cannot be applied to {}", given.join(" and ")));
         }
-        let span = self.call_span(id, name);
+        let span = self.word_span(id, name);
         match functions::USAGE.iter().find(|(known, _)| *known == name) {
             Some((_, usage)) => Issue {
                 span,
@@ -430,7 +434,34 @@ impl Checker<'_> {
     }
 
     fn issue(&self, id: u64, message: impl Into<String>) -> Issue {
-        Issue { span: self.span(id), message: message.into(), help: None }
+        let span = self.extents.get(&id).cloned().unwrap_or_else(|| self.span(id));
+        Issue { span, message: message.into(), help: None }
+    }
+
+    /// Notes where names with their fields start and end, here and below.
+    fn measure(&mut self, node: &IdedExpr) {
+        match &node.expr {
+            Expr::Select(select) => {
+                self.measure(&select.operand);
+                let end = self.word_span(node.id, &select.field).end;
+                if let Some(operand) = self.extents.get(&select.operand.id) {
+                    self.extents.insert(node.id, operand.start..end.max(operand.end));
+                }
+            }
+            Expr::Ident(_) => {
+                self.extents.insert(node.id, self.span(node.id));
+            }
+            Expr::Call(called) => {
+                let target = called.target.as_deref();
+                target.into_iter().chain(&called.args).for_each(|below| self.measure(below));
+            }
+            Expr::Comprehension(comprehension) => {
+                self.measure(&comprehension.iter_range);
+                self.measure(&comprehension.loop_step);
+            }
+            Expr::List(list) => list.elements.iter().for_each(|element| self.measure(element)),
+            Expr::Map(_) | Expr::Struct(_) | Expr::Literal(_) | Expr::Unspecified => {}
+        }
     }
 
     /// The bytes of the token at which the parser has noted the node.
@@ -444,15 +475,6 @@ impl Checker<'_> {
         let rest = self.text.get(start..).unwrap_or_default();
         let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
         start..byte(stop.saturating_add(1)).max(start + word)
-    }
-
-    /// The name after the dot of a selection.
-    fn field_span(&self, id: u64, field: &str) -> Range<usize> {
-        self.word_span(id, field)
-    }
-
-    fn call_span(&self, id: u64, name: &str) -> Range<usize> {
-        self.word_span(id, name)
     }
 
     /// `word` at or after the place of node `id`; before it if it is not after.

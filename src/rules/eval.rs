@@ -93,11 +93,16 @@ impl Outcome {
     }
 }
 
-/// Evaluates `rules` over `input`.
-pub(super) fn evaluate(rules: &[&Rule], env: &Arc<Env>, input: &Input<'_>) -> Evaluation {
+/// Evaluates `rules` over `facts`, and the rest of `input`.
+pub(super) fn evaluate(
+    rules: &[&Rule],
+    env: &Arc<Env>,
+    facts: &impl Serialize,
+    input: &Input<'_>,
+) -> Evaluation {
     let world = World {
         env: Arc::clone(env),
-        facts: Facts { cel: serialized(input.facts), tera: Mutex::default() },
+        facts: Facts { cel: serialized(facts), tera: Mutex::default() },
         targets: input.targets.iter().map(|target| TargetValues::of(target, input)).collect(),
         lines: Lines::of(input.tree),
     };

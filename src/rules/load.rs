@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cel::common::types::CelString;
 use cel::{Env, IdedExpr};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_saphyr::Spanned;
 use tera::Tera;
@@ -15,7 +16,6 @@ use super::definition::{FixStep, Replace, RuleFile};
 use super::error::{RuleError, Scalar};
 use super::types::{Builder, Kind, Type, Types};
 use super::{functions, template};
-use crate::facts::Facts;
 use crate::finding::Severity;
 use crate::place::Place;
 use crate::simulate::Boot;
@@ -33,11 +33,11 @@ pub(super) struct Language {
 }
 
 impl Language {
-    /// Reads the schemas of facts, targets and boots.
-    pub(super) fn new() -> Result<Self, cel::DeclarationError> {
+    /// Reads the schemas of targets, boots, and of the facts `F`.
+    pub(super) fn new<F: JsonSchema>() -> Result<Self, cel::DeclarationError> {
         let mut builder = Builder::new();
         let schemas = [
-            builder.add::<Facts>(),
+            builder.add::<F>(),
             builder.add::<TargetView>(),
             builder.add::<Boot>(),
             builder.add::<Place>(),

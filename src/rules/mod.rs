@@ -100,7 +100,7 @@ impl RuleSet {
     /// Never in practice: the functions of rules would have to be declared twice.
     pub fn empty() -> Result<Self, Vec<RuleError>> {
         let language =
-            Language::new().map_err(|error| vec![RuleError::unreadable("the rule language", error)])?;
+            Language::new::<Facts>().map_err(|error| vec![RuleError::unreadable("the rule language", error)])?;
         Ok(Self { rules: Vec::new(), language: Arc::new(language) })
     }
 
@@ -168,13 +168,13 @@ impl RuleSet {
     /// Evaluates all rules.
     #[must_use]
     pub fn evaluate(&self, input: &Input<'_>) -> Evaluation {
-        eval::evaluate(&self.rules.iter().collect::<Vec<_>>(), &self.language.env, input)
+        eval::evaluate(&self.rules.iter().collect::<Vec<_>>(), &self.language.env, input.facts, input)
     }
 
     /// Evaluates the rule called `id` alone.
     #[must_use]
     pub fn evaluate_only(&self, id: &str, input: &Input<'_>) -> Evaluation {
-        eval::evaluate(&self.get(id).into_iter().collect::<Vec<_>>(), &self.language.env, input)
+        eval::evaluate(&self.get(id).into_iter().collect::<Vec<_>>(), &self.language.env, input.facts, input)
     }
 }
 

@@ -66,7 +66,13 @@ pub(super) fn add(
 
 fn syntax(text: &str, error: &tera::Error) -> Issue {
     let (ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report)) = error.kind() else {
-        return Issue { span: 0..text.len(), message: format!("is no template: {error}"), help: None };
+        // Unknown filters and functions come as a drawing: its first line says which.
+        let drawing = error.to_string();
+        let message = drawing.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let name = message.split('`').nth(1).unwrap_or_default();
+        let at = if name.is_empty() { None } else { text.find(name) };
+        let span = at.map_or(0..text.len(), |at| at..at + name.len());
+        return Issue { span, message: format!("is no template: {message}"), help: None };
     };
     let span = report.span();
     let before: usize =
@@ -227,7 +233,8 @@ fn paths(inside: &str, base: usize) -> Vec<Path<'_>> {
             let next = tail.trim_start();
             let after = next.chars().next();
             let assigned = after == Some('=') && !next.starts_with("==");
-            if WORDS.contains(&word) || first.is_ascii_digit() {
+            let head = word.split('.').next().unwrap_or(word);
+            if WORDS.contains(&head) || first.is_ascii_digit() {
                 before = (!(word == "not" && before == Some("is"))).then_some(word).or(before);
                 continue;
             }
