@@ -385,7 +385,7 @@ fn mistakes_in_conditions_have_their_place() {
         ("it.device.uuid.size", (1, 22, "a text has no fields", "")),
         ("it.spec ==", (1, 17, "is no CEL", "")),
         ("first(it.spec, 1) == 'x'", (1, 12, "do not go together", "")),
-        ("\"it.spec == \\\"ä\\\" && it.kin == 'a'\"", (1, 32, "no field `kin`", "")),
+        ("\"it.spec == \\\"ä\\\" && it.kin == 'a'\"", (1, 31, "no field `kin`", "")),
         ("|\n  it.kind == 'uuid' &&\n    it.at.pat == ''", (3, 11, "no field `pat`", "did you mean `path`?")),
         (">\n  it.kind == 'uuid' &&\n\n    it.at.pat == ''", (4, 11, "no field `pat`", "did you mean `path`?")),
         ("it.kind == 'uuid' &&\n  it.at.pat == ''", (2, 9, "no field `pat`", "did you mean `path`?")),

@@ -1,0 +1,108 @@
+//! What rules cost: as a share of a whole check, and with a thousand more of them.
+//!
+//! Prints ratios of medians, taken in turns in one run, and fails when one is above its limit. The system is
+//! `BOOTPROOF_BENCH_SYSTEM`, a directory, or one of `testdata/systems`.
+
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use bootproof::facts::{Facts, Limits};
+use bootproof::rules::{Input, RuleSet};
+use bootproof::simulate::{Boot, simulate};
+use bootproof::source::Tree;
+use bootproof::target::{Target, select};
+
+const ROUNDS: usize = 15;
+/// Evaluating all rules, as a share of reading and simulating the system.
+const SHARE_LIMIT: f64 = 0.10;
+/// Loading and evaluating a thousand more rules.
+const THOUSAND_LIMIT: Duration = Duration::from_secs(1);
+
+struct System {
+    tree: Tree,
+    facts: Facts,
+    targets: Vec<Target>,
+    boots: Vec<Boot>,
+}
+
+impl System {
+    fn read(path: &Path) -> Self {
+        let tree = Tree::open_system(path).expect("the system can be opened");
+        let targets = select(&[]).expect("the built-in targets are sound");
+        let facts = Facts::gather(&tree, &Limits::default());
+        let boots = simulate(&facts, &targets);
+        Self { tree, facts, targets, boots }
+    }
+
+    fn input(&self) -> Input<'_> {
+        Input { facts: &self.facts, targets: &self.targets, boots: &self.boots, tree: &self.tree }
+    }
+}
+
+fn main() -> ExitCode {
+    let path = std::env::var_os("BOOTPROOF_BENCH_SYSTEM").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/systems/centos6-san-server"),
+        PathBuf::from,
+    );
+    let system = System::read(&path);
+    let rules = RuleSet::built_in().expect("the built-in rules are sound");
+    let extra = thousand();
+
+    let (mut reading, mut evaluating, mut loading, mut more) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..ROUNDS {
+        reading.push(timed(|| black_box(System::read(&path)).boots.len()));
+        loading.push(timed(|| RuleSet::built_in().map(|rules| rules.rules().len()).unwrap_or_default()));
+        evaluating.push(timed(|| rules.evaluate(&system.input()).findings.len()));
+        more.push(timed(|| {
+            let mut rules = RuleSet::empty().expect("the language is sound");
+            rules.load_dir(extra.path()).expect("copies of sound rules are sound");
+            rules.evaluate(&system.input()).findings.len()
+        }));
+    }
+    let [reading, evaluating, loading, more] = [reading, evaluating, loading, more].map(median);
+    let share = evaluating.as_secs_f64() / reading.as_secs_f64();
+    println!("reading and simulating {}: {reading:?}", path.display());
+    println!("loading {} rules: {loading:?}", rules.rules().len());
+    println!("evaluating them: {evaluating:?}, {share:.3} of reading (limit {SHARE_LIMIT})");
+    println!("loading and evaluating 1000 more: {more:?} (limit {THOUSAND_LIMIT:?})");
+    ExitCode::from(u8::from(share > SHARE_LIMIT || more > THOUSAND_LIMIT))
+}
+
+/// A folder with a thousand rules: the built-in ones, over and over, under other names.
+fn thousand() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("there is room for rules");
+    let mut sources = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules"), 0, &mut sources);
+    for (number, source) in (0..1000).zip(sources.iter().cycle()) {
+        let id = source.lines().find(|line| line.starts_with("id:")).expect("a rule has an id");
+        let name = format!("copy-{number}");
+        let text = source.replacen(id, &format!("id: {name}"), 1);
+        fs::write(folder.path().join(format!("{name}.yaml")), text).expect("a rule can be written");
+    }
+    folder
+}
+
+fn collect(folder: &Path, depth: usize, sources: &mut Vec<String>) {
+    let entries = fs::read_dir(folder).expect("the rules are there");
+    for path in entries.map(|entry| entry.expect("the rules can be listed").path()) {
+        if path.is_dir() && !path.ends_with("targets") && !path.ends_with("console") {
+            collect(&path, depth + 1, sources);
+        } else if depth > 0 && path.extension().is_some_and(|extension| extension == "yaml") {
+            sources.push(fs::read_to_string(&path).expect("a rule can be read"));
+        }
+    }
+}
+
+fn timed(work: impl FnOnce() -> usize) -> Duration {
+    let start = Instant::now();
+    black_box(work());
+    start.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
