@@ -6,9 +6,10 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bootproof::rules::RuleSet;
 use bootproof::rules::fixture::Expectation;
+use bootproof::rules::{Rule, RuleSet};
 use common::fixture;
+use rayon::prelude::*;
 
 fn rules() -> RuleSet {
     RuleSet::built_in().unwrap_or_else(|errors| {
@@ -38,25 +39,26 @@ fn wanted(rule: &str) -> bool {
 #[test]
 fn each_rule_finds_what_trips_it_and_passes_near_misses() {
     let rules = rules();
-    let mut wrong = Vec::new();
-    for rule in rules.rules().iter().filter(|rule| wanted(&rule.id)) {
-        for case in fixtures(&rule.id) {
-            let said = format!("{}/{}", rule.id, name(&case));
-            let text = fs::read_to_string(case.join("expect.yaml")).unwrap_or_default();
-            match Expectation::parse(&text) {
-                Ok(expectation) => {
-                    let differences = expectation.check(&rules, &rule.id, &fixture::tree(&case.join("root")));
-                    wrong.extend(differences.into_iter().map(|difference| format!("{said}: {difference}")));
-                    let trips = name(&case).starts_with("trips");
-                    if trips == expectation.findings.is_empty() {
-                        wrong.push(format!("{said}: a trip expects findings, a near miss none"));
-                    }
-                }
-                Err(error) => wrong.push(format!("{said}/expect.yaml: {error}")),
-            }
-        }
-    }
+    let wanted = rules.rules().iter().filter(|rule| wanted(&rule.id));
+    let cases: Vec<(&Rule, PathBuf)> =
+        wanted.flat_map(|rule| fixtures(&rule.id).into_iter().map(move |case| (rule, case))).collect();
+    let wrong: Vec<String> = cases.par_iter().flat_map(|(rule, case)| differences(&rules, rule, case)).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// What is wrong with one fixture, each with its name.
+fn differences(rules: &RuleSet, rule: &Rule, case: &Path) -> Vec<String> {
+    let said = format!("{}/{}", rule.id, name(case));
+    let expectation = fs::read_to_string(case.join("expect.yaml")).map_err(|error| error.to_string());
+    let expectation = match expectation.and_then(|text| Expectation::parse(&text)) {
+        Ok(expectation) => expectation,
+        Err(error) => return vec![format!("{said}/expect.yaml: {error}")],
+    };
+    let mut wrong = expectation.check(rules, &rule.id, &fixture::tree(&case.join("root")));
+    if name(case).starts_with("trips") == expectation.findings.is_empty() {
+        wrong.push("a trip expects findings, a near miss none".to_owned());
+    }
+    wrong.into_iter().map(|difference| format!("{said}: {difference}")).collect()
 }
 
 #[test]

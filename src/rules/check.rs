@@ -238,6 +238,7 @@ impl Checker<'_> {
             }
             _ => {
                 let (result, on_null, strict) = self.signature(id, called, &of)?;
+                cache_pattern(called);
                 let nullable = of.iter().any(|of| of.nullable);
                 if !strict || !nullable {
                     return Ok(result);
@@ -483,6 +484,19 @@ impl Checker<'_> {
         let after = self.text.get(span.start..).and_then(|rest| rest.find(word)).map(|at| span.start + at);
         let start = after.or_else(|| self.text.get(..span.end).and_then(|before| before.rfind(word)));
         start.map_or(span, |start| start..start + word.len())
+    }
+}
+
+/// Makes a call that matches a pattern one that keeps the pattern compiled.
+fn cache_pattern(called: &mut CallExpr) {
+    let name = match called.func_name.as_str() {
+        "matches" => functions::MATCHES,
+        "glob" => functions::GLOB,
+        _ => return,
+    };
+    called.func_name = name.to_owned();
+    if let Some(target) = called.target.take() {
+        called.args.insert(0, *target);
     }
 }
 

@@ -21,7 +21,7 @@ use super::{Evaluation, Input};
 use crate::finding::{Finding, Fix};
 use crate::place::Place;
 use crate::report::NotEvaluated;
-use crate::target::{SAME, Target, TargetView};
+use crate::target::{Target, TargetView};
 
 /// What all rules read.
 struct World<'a> {
@@ -134,14 +134,6 @@ impl<'a> TargetValues<'a> {
         let boots: Vec<_> = input.boots.iter().filter(|boot| boot.target == target.name).collect();
         Self { target, view: serialized(&TargetView::from(target)), boots: serialized(&boots) }
     }
-
-    fn is_selected(&self, selectors: &[String]) -> bool {
-        selectors.iter().any(|selector| match selector.as_str() {
-            "all" => true,
-            "others" => self.target.name != SAME,
-            name => self.target.name == name || self.target.classes.iter().any(|class| class == name),
-        })
-    }
 }
 
 /// Runs a rule once, or for each target that it selects.
@@ -149,13 +141,11 @@ fn run(rule: &Rule, world: &World<'_>) -> Outcome {
     let mut outcome = Outcome::default();
     let mut root = Context::with_env(Arc::clone(&world.env));
     root.set_variable_resolver(&world.facts);
-    let Some(selectors) = &rule.targets else {
+    if rule.targets.is_none() {
         walk(rule, world, &root, None, &mut outcome);
         return outcome;
-    };
-    for (index, target) in
-        world.targets.iter().enumerate().filter(|(_, target)| target.is_selected(selectors))
-    {
+    }
+    for (index, target) in world.targets.iter().enumerate().filter(|(_, target)| rule.is_for(target.target)) {
         let mut context = root.new_inner_scope();
         context.add_variable_as_val("target", target.view.clone());
         context.add_variable_as_val("boots", target.boots.clone());

@@ -77,6 +77,12 @@ impl Expectation {
             Ok(targets) => targets,
             Err(error) => return vec![error.to_string()],
         };
+        // A rule that is for none of these would pass any near miss.
+        if let Some(rule) = rules.get(rule)
+            && !targets.iter().any(|target| rule.is_for(target))
+        {
+            return vec![format!("`{}` is for none of the targets {}", rule.id, wanted.join(", "))];
+        }
         let facts = Facts::gather(tree, &Limits::default());
         let boots = simulate(&facts, &targets);
         let input = Input { facts: &facts, targets: &targets, boots: &boots, tree };

@@ -1,11 +1,15 @@
 //! The functions of rules beyond CEL's own and its strings extension.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use cel::common::types::{
     CelBool, CelInt, CelMap, CelMapKey, CelNull, CelString, DYN_TYPE, INT_TYPE, STRING_TYPE,
 };
 use cel::common::value::{CowVal, Val};
 use cel::{DeclarationError, Env, ExecutionError};
 use globset::GlobBuilder;
+use regex::Regex;
 
 use super::value::{Unknown, unknown_error};
 
@@ -18,6 +22,17 @@ pub(super) const FIELD: &str = "@field";
 
 /// An item of a list or map by its position or name; null if there is none.
 pub(super) const ITEM: &str = "@item";
+
+/// `matches` and `glob` with their patterns kept compiled.
+pub(super) const MATCHES: &str = "@matches";
+pub(super) const GLOB: &str = "@glob";
+
+/// Patterns that a thread keeps; rules have fewer, and ones made from facts must not pile up.
+const PATTERNS: usize = 512;
+
+thread_local! {
+    static COMPILED: RefCell<HashMap<(bool, String), Regex>> = RefCell::default();
+}
 
 /// How each function that a rule may call is written.
 pub(super) const USAGE: &[(&str, &str)] = &[
@@ -58,7 +73,8 @@ pub(super) fn environment() -> Result<Env, DeclarationError> {
     env.add_overload(ITEM, "item", vec![DYN_TYPE, DYN_TYPE], item)?;
     env.add_overload("number", "number", vec![STRING_TYPE], number)?;
     env.add_overload("basename", "basename", vec![STRING_TYPE], basename)?;
-    env.add_overload("glob", "glob", vec![STRING_TYPE, STRING_TYPE], glob)?;
+    env.add_overload(GLOB, "glob", vec![STRING_TYPE, STRING_TYPE], glob)?;
+    env.add_overload(MATCHES, "matches", vec![STRING_TYPE, STRING_TYPE], matches)?;
     env.add_overload("place", "place", vec![STRING_TYPE], place)?;
     env.add_overload("place", "place_line", vec![STRING_TYPE, INT_TYPE], place)?;
     env.add_overload("first", "first_2", vec![DYN_TYPE, DYN_TYPE], first)?;
@@ -108,11 +124,38 @@ fn basename<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Executi
     Ok(CowVal::owned(CelString::from(name.to_owned())))
 }
 
-/// Whether a text matches a shell pattern; `*` does not match `/`.
+/// Whether a text matches a regular expression somewhere.
+fn matches<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    matched(false, text(&args, 0)?, text(&args, 1)?)
+}
+
+/// Whether a text matches a shell pattern as a whole; `*` does not match `/`.
 fn glob<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    let pattern = GlobBuilder::new(text(&args, 1)?).literal_separator(true).backslash_escape(true).build();
-    let pattern = pattern.map_err(|error| ExecutionError::function_error("glob", error))?;
-    Ok(CowVal::owned(CelBool::from(pattern.compile_matcher().is_match(text(&args, 0)?))))
+    matched(true, text(&args, 0)?, text(&args, 1)?)
+}
+
+fn matched<'b, 'v>(is_glob: bool, text: &str, pattern: &str) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    COMPILED.with_borrow_mut(|compiled| {
+        let key = (is_glob, pattern.to_owned());
+        if let Some(regex) = compiled.get(&key) {
+            return Ok(CowVal::owned(CelBool::from(regex.is_match(text))));
+        }
+        let regex = if is_glob { glob_regex(pattern)? } else { pattern.to_owned() };
+        let regex = Regex::new(&regex).map_err(|error| ExecutionError::function_error("matches", error))?;
+        let answer = regex.is_match(text);
+        if compiled.len() >= PATTERNS {
+            compiled.clear();
+        }
+        compiled.insert(key, regex);
+        Ok(CowVal::owned(CelBool::from(answer)))
+    })
+}
+
+/// The regular expression of a shell pattern; globset writes it for bytes, which `(?-u)` undoes here.
+fn glob_regex(pattern: &str) -> Result<String, ExecutionError> {
+    let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build();
+    let glob = glob.map_err(|error| ExecutionError::function_error("glob", error))?;
+    Ok(glob.regex().replacen("(?-u)", "", 1))
 }
 
 /// A place: a file as a whole, or a line of it.
@@ -123,7 +166,7 @@ fn place<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionE
         None => Box::new(CelNull),
     };
     let key = |name: &'static str| CelMapKey::String(CelString::from(name));
-    let fields: std::collections::HashMap<CelMapKey<'v>, Box<dyn Val + 'v>> =
+    let fields: HashMap<CelMapKey<'v>, Box<dyn Val + 'v>> =
         [(key("path"), Box::new(CelString::from(path)) as Box<dyn Val>), (key("line"), line)]
             .into_iter()
             .collect();

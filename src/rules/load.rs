@@ -19,7 +19,7 @@ use super::{functions, template};
 use crate::finding::Severity;
 use crate::place::Place;
 use crate::simulate::Boot;
-use crate::target::TargetView;
+use crate::target::{Target, TargetView};
 
 /// Bytes of a rule file that are read at most; the longest of ours has a few thousand.
 pub(super) const FILE_LIMIT: usize = 1 << 20;
@@ -76,6 +76,19 @@ pub struct Rule {
     pub path: String,
     #[serde(skip)]
     pub(super) plan: Plan,
+}
+
+impl Rule {
+    /// Whether it is evaluated when `target` is asked for; a rule to which targets do not matter always is.
+    #[must_use]
+    pub fn is_for(&self, target: &Target) -> bool {
+        let Some(selectors) = &self.targets else { return true };
+        selectors.iter().any(|selector| match selector.as_str() {
+            "all" => true,
+            "others" => !target.is_same(),
+            name => target.name == name || target.classes.iter().any(|class| class == name),
+        })
+    }
 }
 
 /// A step of a rule's remedy before it is filled in for a system.

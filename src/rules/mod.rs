@@ -184,23 +184,36 @@ pub fn schema() -> Schema {
     schemars::schema_for!(definition::RuleFile)
 }
 
+/// What stands beside the program's own rules and is none: platforms, log signatures, kernel options of drivers.
+const OTHER_DATA: &[&str] = &["targets", "console", "drivers.yaml"];
+
 /// Reads the rule files below `directory`.
 #[expect(clippy::disallowed_methods, reason = "the user's own rules are no part of the audited system")]
 fn read_dir(directory: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<(), Vec<RuleError>> {
-    let unreadable =
-        |path: &Path, error: std::io::Error| vec![RuleError::unreadable(&path.display().to_string(), error)];
-    for entry in std::fs::read_dir(directory).map_err(|error| unreadable(directory, error))? {
-        let entry = entry.map_err(|error| unreadable(directory, error))?;
+    let unreadable = |path: &Path, error: &dyn std::fmt::Display| {
+        vec![RuleError::unreadable(&path.display().to_string(), error)]
+    };
+    for entry in std::fs::read_dir(directory).map_err(|error| unreadable(directory, &error))? {
+        let entry = entry.map_err(|error| unreadable(directory, &error))?;
         let path = entry.path();
-        let kind = entry.file_type().map_err(|error| unreadable(&path, error))?;
+        let kind = entry.file_type().map_err(|error| unreadable(&path, &error))?;
+        if OTHER_DATA.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
         if kind.is_dir() {
             // A folder named after a rule holds the systems that it is tested on.
-            let fixtures = path.with_extension("yaml").is_file();
-            if !fixtures && entry.file_name() != "targets" {
+            if !path.with_extension("yaml").is_file() {
                 read_dir(&path, files)?;
             }
         } else if path.extension().is_some_and(|extension| extension == "yaml") {
-            let source = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+            let metadata = std::fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
+            if !metadata.is_file() {
+                return Err(unreadable(&path, &"it is no regular file"));
+            }
+            if metadata.len() > load::FILE_LIMIT as u64 {
+                return Err(unreadable(&path, &format!("a rule has at most {} bytes", load::FILE_LIMIT)));
+            }
+            let source = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
             files.push((path, source));
         }
     }
