@@ -42,7 +42,8 @@ fn each_rule_finds_what_trips_it_and_passes_near_misses() {
     let wanted = rules.rules().iter().filter(|rule| wanted(&rule.id));
     let cases: Vec<(&Rule, PathBuf)> =
         wanted.flat_map(|rule| fixtures(&rule.id).into_iter().map(move |case| (rule, case))).collect();
-    let wrong: Vec<String> = cases.par_iter().flat_map(|(rule, case)| differences(&rules, rule, case)).collect();
+    let wrong: Vec<String> =
+        cases.par_iter().flat_map(|(rule, case)| differences(&rules, rule, case)).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 

@@ -36,12 +36,8 @@ impl Language {
     /// Reads the schemas of targets, boots, and of the facts `F`.
     pub(super) fn new<F: JsonSchema>() -> Result<Self, cel::DeclarationError> {
         let mut builder = Builder::new();
-        let schemas = [
-            builder.add::<F>(),
-            builder.add::<TargetView>(),
-            builder.add::<Boot>(),
-            builder.add::<Place>(),
-        ];
+        let schemas =
+            [builder.add::<F>(), builder.add::<TargetView>(), builder.add::<Boot>(), builder.add::<Place>()];
         let mut reader = builder.finish();
         let [facts, target, boot, place] = &schemas;
         let (target, boot) = (reader.of(target), reader.of(boot));

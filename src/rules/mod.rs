@@ -99,8 +99,8 @@ impl RuleSet {
     /// # Errors
     /// Never in practice: the functions of rules would have to be declared twice.
     pub fn empty() -> Result<Self, Vec<RuleError>> {
-        let language =
-            Language::new::<Facts>().map_err(|error| vec![RuleError::unreadable("the rule language", error)])?;
+        let language = Language::new::<Facts>()
+            .map_err(|error| vec![RuleError::unreadable("the rule language", error)])?;
         Ok(Self { rules: Vec::new(), language: Arc::new(language) })
     }
 

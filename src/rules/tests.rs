@@ -114,7 +114,9 @@ fn rule(lines: &str) -> String {
 fn run(yaml: &str, targets: &[&str]) -> Evaluation {
     let rule = match load(yaml) {
         Ok(rule) => rule,
-        Err(errors) => panic!("{}", errors.iter().map(|error| error.draw(false)).collect::<Vec<_>>().join("\n")),
+        Err(errors) => {
+            panic!("{}", errors.iter().map(|error| error.draw(false)).collect::<Vec<_>>().join("\n"))
+        }
     };
     let tree = Memory::new().file("etc/fstab", FSTAB).into_tree();
     let facts = Facts::default();
@@ -311,7 +313,8 @@ refs: ["fstab(5)"]
 #[test]
 fn a_rule_runs_for_each_target_that_it_selects() {
     let found = |targets: &str, asked: &[&str]| -> Vec<String> {
-        let text = format!("targets: {targets}\nwhen: target.name != \"\"\nmessage: \"{{{{ target.disk }}}}\"");
+        let text =
+            format!("targets: {targets}\nwhen: target.name != \"\"\nmessage: \"{{{{ target.disk }}}}\"");
         let evaluation = run(&rule(&text), asked);
         evaluation.findings.iter().filter_map(|finding| finding.target.clone()).collect()
     };
@@ -341,7 +344,8 @@ fn values_are_no_templates() {
 
 #[test]
 fn a_message_that_cannot_be_filled_in_loses_no_finding() {
-    let evaluation = run(&rule("each: mounts\nat: it.at\nmessage: \"{{ it.device.name | upper | length + 1 }}\""), &[]);
+    let evaluation =
+        run(&rule("each: mounts\nat: it.at\nmessage: \"{{ it.device.name | upper | length + 1 }}\""), &[]);
     assert_eq!(evaluation.findings.len(), 2);
     assert!(!evaluation.mistakes.is_empty());
 }
@@ -368,7 +372,10 @@ fn mistakes_in_conditions_have_their_place() {
         ("it.kind != 'label'", (1, 18, "is never `label`", "`kernel-name`, `uuid`")),
         ("\"'label' in [it.kind]\"", (1, 16, "never holds", "")),
         ("it.spec.startsWit('a')", (1, 15, "no function `startsWit`", "did you mean `startsWith`?")),
-        ("it.spec.startsWith(1)", (1, 15, "`startsWith` cannot be applied to a text and a number", "text.startsWith")),
+        (
+            "it.spec.startsWith(1)",
+            (1, 15, "`startsWith` cannot be applied to a text and a number", "text.startsWith"),
+        ),
         ("it.options.startsWith('a')", (1, 18, "cannot be applied to a list of texts and a text", "")),
         ("it.at.line < 'a'", (1, 18, "`<` cannot be applied to a number and a text", "")),
         ("it.spec == 5", (1, 15, "compares a text with a number", "")),
@@ -387,7 +394,10 @@ fn mistakes_in_conditions_have_their_place() {
         ("first(it.spec, 1) == 'x'", (1, 12, "do not go together", "")),
         ("\"it.spec == \\\"ä\\\" && it.kin == 'a'\"", (1, 31, "no field `kin`", "")),
         ("|\n  it.kind == 'uuid' &&\n    it.at.pat == ''", (3, 11, "no field `pat`", "did you mean `path`?")),
-        (">\n  it.kind == 'uuid' &&\n\n    it.at.pat == ''", (4, 11, "no field `pat`", "did you mean `path`?")),
+        (
+            ">\n  it.kind == 'uuid' &&\n\n    it.at.pat == ''",
+            (4, 11, "no field `pat`", "did you mean `path`?"),
+        ),
         ("it.kind == 'uuid' &&\n  it.at.pat == ''", (2, 9, "no field `pat`", "did you mean `path`?")),
     ];
     for (when, mistake) in cases {
@@ -404,7 +414,10 @@ fn mistakes_in_templates_have_their_place() {
         ("\"{% for m in mounts %}{{ m.at.pth }}{% endfor %}\"", (1, 40, "no field `pth`", "`path`")),
         ("\"{{ foo }}\"", (1, 14, "there is no `foo`", "")),
         ("\"{{ target.name }}\"", (1, 14, "there is no `target` here", "targets: [all]")),
-        ("\"{% if it.spec == 'x' %}{{ it.kid }}{% endif %}\"", (1, 40, "no field `kid`", "did you mean `kind`?")),
+        (
+            "\"{% if it.spec == 'x' %}{{ it.kid }}{% endif %}\"",
+            (1, 40, "no field `kid`", "did you mean `kind`?"),
+        ),
         ("|\n  {{ it.spec }}\n  {{ it.sepc }}", (3, 9, "no field `sepc`", "did you mean `spec`?")),
     ];
     for (message, mistake) in cases {
@@ -465,7 +478,8 @@ fn mistakes_in_the_file_have_their_place() {
 
 #[test]
 fn errors_are_drawn_with_line_and_caret() {
-    let errors = load(&rule("each: mounts\nat: it.at\nwhen: it.kin == 'uuid'")).map(|rule| rule.id).unwrap_err();
+    let errors =
+        load(&rule("each: mounts\nat: it.at\nwhen: it.kin == 'uuid'")).map(|rule| rule.id).unwrap_err();
     let expected = "\
 error: `Mount` has no field `kin`
  --> r.yaml:9:10

@@ -160,13 +160,17 @@ impl Builder {
 
     /// The reader of all schemas that were added.
     pub(super) fn finish(mut self) -> Reader {
-        Reader { definitions: self.generator.take_definitions(true), types: Types::default() }
+        let definitions = self.generator.take_definitions(true);
+        Reader { definitions, read: HashMap::new(), unnamed: 0, types: Types::default() }
     }
 }
 
 /// Turns JSON schemas into types.
 pub(super) struct Reader {
     definitions: Map<String, Value>,
+    /// The types of the definitions that were read.
+    read: HashMap<String, Type>,
+    unnamed: usize,
     types: Types,
 }
 
@@ -228,7 +232,13 @@ impl Reader {
             return Type::new(Kind::Map(Arc::new(of)));
         };
         let fields = properties.iter().map(|(name, schema)| (name.clone(), self.of(schema))).collect();
-        let name: Arc<str> = format!("#{}", self.types.objects.len()).into();
+        self.unnamed(fields)
+    }
+
+    /// A structure without a name of its own.
+    fn unnamed(&mut self, fields: BTreeMap<String, Type>) -> Type {
+        self.unnamed += 1;
+        let name: Arc<str> = format!("#{}", self.unnamed).into();
         self.types.objects.insert(Arc::clone(&name), fields);
         Type::new(Kind::Object(name))
     }
@@ -240,20 +250,33 @@ impl Reader {
         if self.types.objects.contains_key(&key) {
             return Type::new(Kind::Object(key));
         }
-        let Some(schema) = self.definitions.get(name).cloned() else { return Type::any() };
+        if let Some(of) = self.read.get(name) {
+            return of.clone();
+        }
+        // Each definition is read once; taking it out leaves nothing to a structure that contains itself, but that
+        // one is found by its name above.
+        let Some(schema) = self.definitions.remove(name) else { return Type::any() };
+        let of = self.defined(&key, &schema);
+        self.read.insert(name.to_owned(), of.clone());
+        of
+    }
+
+    fn defined(&mut self, key: &Arc<str>, schema: &Value) -> Type {
         let structure = schema.get("properties").is_some();
         if structure {
-            self.types.objects.insert(Arc::clone(&key), BTreeMap::new());
+            self.types.objects.insert(Arc::clone(key), BTreeMap::new());
         }
-        let of = self.of(&schema);
-        let Kind::Object(inner) = &of.kind else { return of };
-        let Some(fields) = self.types.objects.get(inner).cloned() else { return of };
-        if structure || inner.starts_with('#') {
-            self.types.objects.remove(inner);
-            self.types.objects.insert(Arc::clone(&key), fields);
-            return Type { kind: Kind::Object(key), ..of };
+        let of = self.of(schema);
+        // A structure is read as one without a name, and gets that of the definition.
+        match &of.kind {
+            Kind::Object(inner) if inner.starts_with('#') => {
+                if let Some(fields) = self.types.objects.remove(inner) {
+                    self.types.objects.insert(Arc::clone(key), fields);
+                }
+                Type { kind: Kind::Object(Arc::clone(key)), ..of }
+            }
+            _ => of,
         }
-        of
     }
 
     /// `anyOf`/`oneOf`: an option (with null), a [`crate::known::Known`] (with `{"unknown"}`), an enum of texts,
@@ -299,9 +322,7 @@ impl Reader {
         for (name, of) in &mut fields {
             of.nullable |= structures.iter().any(|structure| !structure.contains_key(name));
         }
-        let name: Arc<str> = format!("#{}", self.types.objects.len()).into();
-        self.types.objects.insert(Arc::clone(&name), fields);
-        Type::new(Kind::Object(name))
+        self.unnamed(fields)
     }
 }
 
