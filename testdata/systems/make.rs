@@ -247,7 +247,9 @@ fn debian12(tree: &mut Tree<'_>) {
     let ssl = Library::new("libssl.so.3")
         .needs(&["libcrypto.so.3", "libc.so.6"])
         .versions(&["libssl.so.3", "OPENSSL_3.0.0"]);
-    tree.add(&format!("{libraries}/libssl.so.3"), ssl.exports(&["TLS_method", "SSL_CTX_new"]).build());
+    let methods =
+        ["TLS_method", "TLSv1_method", "TLSv1_1_method", "TLSv1_2_method", "SSL_CTX_set_ciphersuites"];
+    tree.add(&format!("{libraries}/libssl.so.3"), ssl.exports(&methods).build());
     tree.add(
         &format!("{libraries}/libc.so.6"),
         Library::new("libc.so.6").versions(&["libc.so.6", "GLIBC_2.2.5"]).build(),
