@@ -5,10 +5,13 @@
 //! so a library of many megabytes costs a few kilobytes. Section headers are not used: what is loaded is what the
 //! linker sees (elf(5), ld.so(8); the System V gABI, "Dynamic Linking"; LSB, "Symbol Versioning").
 
-use goblin::container::Ctx;
+use std::collections::BTreeSet;
+
+use goblin::container::{Container, Ctx, Endian};
 use goblin::elf::dynamic::{self, Dynamic};
 use goblin::elf::program_header::{PF_W, PF_X, PT_DYNAMIC, PT_INTERP, PT_LOAD, ProgramHeader};
 use goblin::elf::section_header::{SHT_GNU_VERDEF, SHT_GNU_VERNEED, SectionHeader};
+use goblin::elf::sym::{Sym, Symtab};
 use goblin::elf::symver::{VerdefSection, VerneedSection};
 use goblin::elf::{Elf, header};
 use memchr::memmem;
@@ -20,6 +23,8 @@ const MAX_PROGRAM_HEADERS: usize = 256;
 const MAX_DYNAMIC: u64 = 256 * 1024;
 /// Bytes of the dynamic string table that are read at most; libcrypto 3 has 170 KiB, large C++ libraries megabytes.
 const MAX_STRINGS: u64 = 8 * 1024 * 1024;
+/// Bytes of a symbol table that are read at most; libcrypto 3 has 140 KiB.
+const MAX_SYMBOLS: u64 = 4 * 1024 * 1024;
 /// Bytes of a version table that are read at most; glibc's has 2 KiB.
 const MAX_VERSIONS: usize = 256 * 1024;
 /// Bytes that are searched for the version string at most; libcrypto 3 has 5 MiB.
@@ -70,6 +75,8 @@ pub struct Object {
     pub needed_versions: Vec<NeededVersion>,
     names: Vec<u8>,
     segments: Vec<Segment>,
+    /// Offset and size of the dynamic symbol table in the file.
+    symbols: (u64, u64),
 }
 
 /// A symbol version that a library must define.
@@ -97,15 +104,6 @@ impl Object {
     #[must_use]
     pub fn fits(&self, other: &Self) -> bool {
         (self.wide, self.little_endian, self.machine) == (other.wide, other.little_endian, other.machine)
-    }
-
-    /// Whether the dynamic symbols' string table holds `name`: of a library, that it defines or uses this symbol.
-    #[must_use]
-    pub fn names_symbol(&self, name: &str) -> bool {
-        let mut entry = vec![0];
-        entry.extend(name.bytes());
-        entry.push(0);
-        memmem::find(&self.names, &entry).is_some()
     }
 
     /// Drops the table of names, the largest part, once no symbol will be asked for.
@@ -204,6 +202,7 @@ fn fill(object: &mut Object, table: &Dynamic, ctx: Ctx, read_at: ReadAt<'_>) -> 
     };
     let definitions = table_at(dynamic::DT_VERDEF);
     let needs = table_at(dynamic::DT_VERNEED);
+    object.symbols = value(dynamic::DT_SYMTAB).map_or((0, 0), |address| symbol_table(object, table, address));
     let count = |tag: u64| u32::try_from(value(tag).unwrap_or(0)).unwrap_or(u32::MAX);
     let defined =
         definitions.map(|bytes| defined_versions(object, &bytes, count(dynamic::DT_VERDEFNUM), ctx));
@@ -213,6 +212,27 @@ fn fill(object: &mut Object, table: &Dynamic, ctx: Ctx, read_at: ReadAt<'_>) -> 
     object.needed_versions = needed_versions.transpose()?.unwrap_or_default();
     (object.soname, object.needed, object.rpath, object.runpath) = (soname, needed, rpath, runpath);
     Ok(())
+}
+
+/// Where the symbol table is. Nothing says how long it is (but the hash table, of which there are two kinds); it ends
+/// where the next table starts.
+fn symbol_table(object: &Object, table: &Dynamic, address: u64) -> (u64, u64) {
+    let Some((offset, available)) = object.offset_of(address) else { return (0, 0) };
+    let tables = [
+        dynamic::DT_STRTAB,
+        dynamic::DT_HASH,
+        dynamic::DT_GNU_HASH,
+        dynamic::DT_VERSYM,
+        dynamic::DT_VERDEF,
+        dynamic::DT_VERNEED,
+        dynamic::DT_REL,
+        dynamic::DT_RELA,
+        dynamic::DT_JMPREL,
+        dynamic::DT_INIT,
+    ];
+    let starts = table.dyns.iter().filter(|entry| tables.contains(&entry.d_tag)).map(|entry| entry.d_val);
+    let next = starts.filter(|start| *start > address).min();
+    (offset, next.map_or(available, |next| available.min(next - address)))
 }
 
 /// A section header that says: the table is all of these bytes.
@@ -260,6 +280,24 @@ fn versions_needed(
         }
     }
     Ok(versions)
+}
+
+/// The functions and data that the library defines for others. Asks for the names that [`Object::forget_names`]
+/// drops.
+#[must_use]
+pub fn defined_symbols(object: &Object, read_at: ReadAt<'_>) -> BTreeSet<String> {
+    let container = if object.wide { Container::Big } else { Container::Little };
+    let endian = if object.little_endian { Endian::Little } else { Endian::Big };
+    let ctx = Ctx::new(container, endian);
+    let (offset, size) = object.symbols;
+    let bytes = read_at(offset, usize::try_from(size.min(MAX_SYMBOLS)).unwrap_or(0));
+    let count = bytes.len() / Sym::size(container);
+    let Ok(table) = Symtab::parse(&bytes, 0, count, ctx) else { return BTreeSet::new() };
+    let defined = table.iter().filter(|symbol| symbol.st_shndx != 0);
+    defined
+        .filter_map(|symbol| object.string(symbol.st_name as u64))
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 /// The version that OpenSSL or one of its relatives writes into its read-only data, as `OpenSSL 1.0.1e-fips 11 Feb
@@ -362,7 +400,8 @@ mod tests {
         assert_eq!(object.needed, ["libcrypto.so.10", "libc.so.6"]);
         assert_eq!(object.defined_versions, ["OPENSSL_1.0.1", "OPENSSL_1.0.2"]);
         assert!(object.wide && object.little_endian && object.machine == 62);
-        assert!(object.names_symbol("TLSv1_2_method") && !object.names_symbol("TLSv1_2"));
+        let symbols = defined_symbols(&object, &mut slice(&bytes));
+        assert_eq!(symbols.into_iter().collect::<Vec<_>>(), ["SSL_new", "TLSv1_2_method"]);
         assert_eq!(
             openssl_text(&object, &mut slice(&bytes)).as_deref(),
             Some("OpenSSL 1.0.2k-fips  26 Jan 2017")
@@ -422,6 +461,7 @@ mod tests {
             if let Ok(object) = object(&bytes) {
                 prop_assert!(object.needed.len() <= MAX_NAMES);
                 let text = openssl_text(&object, &mut slice(&bytes));
+                prop_assert!(defined_symbols(&object, &mut slice(&bytes)).len() <= bytes.len());
                 prop_assert!(text.is_none_or(|text| text.len() <= MAX_TEXT));
             }
         }

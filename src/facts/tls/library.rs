@@ -11,7 +11,7 @@ use super::{ProtocolSupport, TlsFlavour, TlsLibrary};
 use crate::facts::libraries::{Libraries, read_at};
 use crate::facts::packages::Packages;
 use crate::facts::{Gather, Known, Problem, ProblemKind};
-use crate::parse::elf_lib::{self, Object, openssl_text};
+use crate::parse::elf_lib::{self, defined_symbols, openssl_text};
 use crate::parse::tls::Protocol;
 use crate::place::Place;
 use crate::source::display_path;
@@ -19,9 +19,15 @@ use crate::source::display_path;
 /// TLS libraries read at most; a system has two or four.
 const MAX_LIBRARIES: usize = 64;
 
+/// What is read of a library's file beside what the facts say.
+struct Contents {
+    needed: Vec<String>,
+    functions: BTreeSet<String>,
+}
+
 /// Reads the libssl and libcrypto files on the linker's path, and the programs that have none but OpenSSL built in.
 pub(super) fn read(gather: &Gather<'_>, libraries: &Libraries, packages: &Packages) -> Vec<TlsLibrary> {
-    let mut found: Vec<(TlsLibrary, Object)> = Vec::new();
+    let mut found: Vec<(TlsLibrary, Contents)> = Vec::new();
     let mut seen = BTreeSet::new();
     for directory in &libraries.search_path {
         let names = gather.tree.list(&directory.path).unwrap_or_default();
@@ -62,7 +68,7 @@ fn read_library(
     path: &str,
     name: &str,
     packages: &Packages,
-) -> Option<(TlsLibrary, Object)> {
+) -> Option<(TlsLibrary, Contents)> {
     let (content, _) = gather.found(gather.tree.open(path)).present()?;
     let mut read_at = read_at(content);
     let object = match elf_lib::read(&mut read_at) {
@@ -75,6 +81,13 @@ fn read_library(
         }
     };
     let version_string = openssl_text(&object, &mut read_at);
+    let wanted = |name: &String| {
+        Protocol::ALL.iter().any(|p| *name == function_of(*p)) || GENERAL.contains(&name.as_str())
+    };
+    let functions = match name {
+        "libcrypto" => BTreeSet::new(),
+        _ => defined_symbols(&object, &mut read_at).into_iter().filter(wanted).collect(),
+    };
     let library = TlsLibrary {
         at: Place::file(path),
         path: path.to_owned(),
@@ -88,7 +101,7 @@ fn read_library(
         supports: Known::Known(Vec::new()),
         protocols: Vec::new(),
     };
-    Some((library, object))
+    Some((library, Contents { needed: object.needed, functions }))
 }
 
 fn flavour(text: Option<&str>) -> TlsFlavour {
@@ -102,12 +115,13 @@ fn flavour(text: Option<&str>) -> TlsFlavour {
 
 /// Fills in versions (a libssl without a text of its own has the version of the libcrypto that it needs) and what
 /// follows from them.
-fn complete(found: Vec<(TlsLibrary, Object)>) -> Vec<TlsLibrary> {
+fn complete(found: Vec<(TlsLibrary, Contents)>) -> Vec<TlsLibrary> {
     let texts: Vec<(Option<String>, Option<String>)> =
         found.iter().map(|(library, _)| (library.soname.clone(), library.version_string.clone())).collect();
-    let finished = found.into_iter().map(|(mut library, object)| {
+    let finished = found.into_iter().map(|(mut library, contents)| {
         if library.version_string.is_none() && library.name == "libssl" {
-            let needed = |soname: &Option<String>| soname.as_ref().is_some_and(|s| object.needed.contains(s));
+            let needed =
+                |soname: &Option<String>| soname.as_ref().is_some_and(|s| contents.needed.contains(s));
             let crypto = texts.iter().find(|(soname, text)| needed(soname) && text.is_some());
             library.version_string = crypto.and_then(|(_, text)| text.clone());
             library.flavour = flavour(library.version_string.as_deref());
@@ -117,7 +131,7 @@ fn complete(found: Vec<(TlsLibrary, Object)>) -> Vec<TlsLibrary> {
             library.version = Known::Known(version);
         }
         if library.name != "libcrypto" {
-            (library.supports, library.protocols) = protocols(&library, &object);
+            (library.supports, library.protocols) = protocols(&library, &contents.functions);
         }
         library
     });
@@ -169,11 +183,14 @@ fn at_least(version: &Known<String>, major: u32, minor: u32, patch: u32) -> Opti
     Some((a, b, c) >= (major, minor, patch))
 }
 
-fn protocols(library: &TlsLibrary, object: &Object) -> (Known<Vec<String>>, Vec<ProtocolSupport>) {
+fn protocols(
+    library: &TlsLibrary,
+    functions: &BTreeSet<String>,
+) -> (Known<Vec<String>>, Vec<ProtocolSupport>) {
     let answers: Vec<Option<ProtocolSupport>> = Protocol::ALL
         .into_iter()
         .map(|protocol| {
-            let (supported, reason) = support(protocol, library, object)?;
+            let (supported, reason) = support(protocol, library, functions)?;
             Some(ProtocolSupport { protocol: protocol.name().to_owned(), supported, reason })
         })
         .collect();
@@ -184,21 +201,27 @@ fn protocols(library: &TlsLibrary, object: &Object) -> (Known<Vec<String>>, Vec<
     (Known::Known(supported.map(|answer| answer.protocol.clone()).collect()), answers)
 }
 
-/// Whether the library has `protocol`, and how that is known; none when neither functions nor version tell.
-fn support(protocol: Protocol, library: &TlsLibrary, object: &Object) -> Option<(bool, String)> {
-    let function = match protocol {
+/// Functions that every libssl of some age has: one that has none of them tells nothing by lacking others.
+const GENERAL: [&str; 3] = ["TLS_method", "SSLv23_method", "TLSv1_method"];
+
+/// The function that a library has if it speaks the protocol.
+fn function_of(protocol: Protocol) -> &'static str {
+    match protocol {
         Protocol::Ssl2 => "SSLv2_method",
         Protocol::Ssl3 => "SSLv3_method",
         Protocol::Tls10 => "TLSv1_method",
         Protocol::Tls11 => "TLSv1_1_method",
         Protocol::Tls12 => "TLSv1_2_method",
         Protocol::Tls13 => "SSL_CTX_set_ciphersuites",
-    };
-    let flexible = object.names_symbol("TLS_method");
-    let methods = ["TLSv1_method", "SSLv23_method"];
-    let has_functions = flexible || methods.iter().any(|name| object.names_symbol(name));
-    if has_functions {
-        let has = object.names_symbol(function);
+    }
+}
+
+/// Whether the library has `protocol`, and how that is known; none when neither functions nor version tell.
+fn support(protocol: Protocol, library: &TlsLibrary, functions: &BTreeSet<String>) -> Option<(bool, String)> {
+    let function = function_of(protocol);
+    let flexible = functions.contains("TLS_method");
+    if GENERAL.iter().any(|name| functions.contains(*name)) {
+        let has = functions.contains(function);
         if flexible && protocol == Protocol::Tls12 {
             return Some((true, "it has `TLS_method`, which speaks TLS 1.2".to_owned()));
         }
