@@ -70,7 +70,6 @@ pub enum Family {
 /// Reads the release files, the host name and what tells the architecture.
 #[must_use]
 pub fn gather(gather: &Gather<'_>) -> System {
-    note_empty_root(gather);
     let release = release::gather(gather);
     let mut system = System {
         hostname: hostname(gather),
@@ -90,23 +89,6 @@ pub fn gather(gather: &Gather<'_>) -> System {
     system.version_id = release.version_id;
     system.at = Some(release.at);
     system
-}
-
-/// An empty root can be opened, but whoever named it wants to know that nothing could be checked.
-fn note_empty_root(gather: &Gather<'_>) {
-    let marks = ["etc", "usr", "boot", "lib", "var", "bin", "sbin"];
-    if marks.iter().any(|name| gather.tree.exists(name)) {
-        return;
-    }
-    gather.note(Problem {
-        at: Place::file("."),
-        kind: ProblemKind::Malformed,
-        message: format!(
-            "`{}` holds no Linux system: it has neither `etc`, `usr`, `boot`, `lib` nor `var`; give the directory \
-             where the system's root is mounted, or a tar of it",
-            gather.tree.origin()
-        ),
-    });
 }
 
 fn family(id: &str, id_like: &[String]) -> Family {

@@ -128,9 +128,23 @@ impl LookupError {
     }
 }
 
+/// Names at the top of a root of which a Linux system has at least one.
+const SYSTEM_MARKS: [&str; 7] = ["etc", "usr", "boot", "lib", "var", "bin", "sbin"];
+
 /// Why a system could not be opened at all.
 #[derive(Debug, Error)]
 pub enum SourceError {
+    /// It can be opened, but nothing of a system is in it. A gate must not pass because it was given nothing.
+    #[error(
+        "`{path}` holds no Linux system{damage}: it has neither `etc`, `usr`, `boot`, `lib` nor `var`; give the directory \
+         where the system's root is mounted, or a tar of it"
+    )]
+    NoSystem {
+        /// The path as given.
+        path: String,
+        /// What is wrong with the archive, if anything is.
+        damage: String,
+    },
     /// The path does not exist or cannot be opened.
     #[error("cannot open `{path}`: {reason}")]
     Open {
@@ -253,6 +267,16 @@ impl Tree {
     /// # Errors
     /// [`SourceError`] when there is nothing that can be read as a system.
     pub fn open_system(path: &Path) -> Result<Self, SourceError> {
+        let tree = Self::open_root(path)?;
+        if SYSTEM_MARKS.iter().any(|name| tree.exists(name)) {
+            return Ok(tree);
+        }
+        let damage = tree.damage().first().map(|damage| format!(" ({})", damage.message)).unwrap_or_default();
+        Err(SourceError::NoSystem { path: tree.origin, damage })
+    }
+
+    /// Opens a root as [`Self::open_system`] does, whatever is in it.
+    fn open_root(path: &Path) -> Result<Self, SourceError> {
         let origin = escape_bytes(path.as_os_str().as_encoded_bytes());
         Ok(Self::over(open::open(path)?, origin, path == Path::new("/")))
     }

@@ -36,7 +36,7 @@ fn on_disk(things: &[(String, Thing)]) -> (tempfile::TempDir, Tree) {
             Thing::Link(target) => symlink(target, &path).unwrap(),
         }
     }
-    let tree = Tree::open_system(&root).unwrap();
+    let tree = Tree::open_root(&root).unwrap();
     (scratch, tree)
 }
 
@@ -160,12 +160,12 @@ fn fifos_and_devices_are_never_opened() {
     let fifo = scratch.path().join("fstab");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
     std::os::unix::net::UnixListener::bind(scratch.path().join("socket")).unwrap();
-    let tree = Tree::open_system(scratch.path()).unwrap();
+    let tree = Tree::open_root(scratch.path()).unwrap();
     // Opening the fifo would wait for a writer.
     let error = tree.read("fstab").unwrap_err();
     assert_eq!(error.to_string(), "`fstab` is a fifo, not a regular file");
     assert_eq!(tree.read("socket").unwrap_err().to_string(), "`socket` is a socket, not a regular file");
-    let device = Tree::open_system(Path::new("/dev")).unwrap().read("null").unwrap_err();
+    let device = Tree::open_root(Path::new("/dev")).unwrap().read("null").unwrap_err();
     assert_eq!(device.to_string(), "`null` is a character device, not a regular file");
 }
 
@@ -227,7 +227,7 @@ fn a_file_beyond_the_limit_is_not_even_opened() {
 
 #[test]
 fn files_of_proc_are_read_though_they_say_to_be_empty() {
-    let tree = Tree::open_system(Path::new("/")).unwrap();
+    let tree = Tree::open_root(Path::new("/")).unwrap();
     assert!(tree.is_live());
     let Ok(file) = tree.read("proc/version") else { return };
     assert_eq!(file.node.len, 0);
@@ -238,7 +238,7 @@ fn files_of_proc_are_read_though_they_say_to_be_empty() {
 fn what_cannot_be_a_system_is_said_so() {
     let scratch = tempfile::tempdir().unwrap();
     let missing = scratch.path().join("missing");
-    let error = Tree::open_system(&missing).unwrap_err();
+    let error = Tree::open_root(&missing).unwrap_err();
     assert!(matches!(&error, SourceError::Open { .. }), "{error}");
     assert!(error.to_string().ends_with("missing`: No such file or directory (os error 2)"), "{error}");
     for (name, bytes, says) in [
@@ -255,18 +255,18 @@ fn what_cannot_be_a_system_is_said_so() {
     ] {
         let path = scratch.path().join(name);
         make_file(&path, bytes);
-        let error = Tree::open_system(&path).unwrap_err().to_string();
+        let error = Tree::open_root(&path).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains(says), "{error}");
     }
 }
 
 /// An empty directory is a system about which nothing is known, and no failure.
 #[test]
-fn an_empty_root_opens() {
+fn an_empty_root_is_no_system() {
     let scratch = tempfile::tempdir().unwrap();
-    let tree = Tree::open_system(scratch.path()).unwrap();
-    assert_eq!(tree.list("").unwrap(), Vec::<OsString>::new());
-    assert!(tree.read("etc/fstab").unwrap_err().is_absent());
+    let error = Tree::open_system(scratch.path()).unwrap_err();
+    assert!(matches!(error, SourceError::NoSystem { .. }), "{error}");
+    assert!(error.to_string().contains("holds no Linux system: it has neither"), "{error}");
 }
 
 fn a_thing() -> impl Strategy<Value = (String, Thing)> {

@@ -57,7 +57,7 @@ fn small_system(above: &str) -> Maker {
 fn from_file(bytes: &[u8]) -> Result<Tree, SourceError> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
-    Tree::open_system(file.path())
+    Tree::open_root(file.path())
 }
 
 fn from_stream(bytes: &[u8]) -> Result<Tree, SourceError> {
