@@ -18,6 +18,9 @@ use crate::facts::system::System;
 use crate::finding::Severity;
 use crate::simulate::{Boot, Outcome};
 
+/// Targets that the headline names; of more it says how many.
+const MOST_NAMES: usize = 4;
+
 /// Everything that a page says.
 #[derive(Debug, Serialize)]
 pub(super) struct View {
@@ -129,15 +132,20 @@ fn headline(report: &Report) -> String {
         defaults.iter().filter(|boot| boot.outcome == outcome).map(|boot| boot.target.as_str()).collect()
     };
     let (boots, fails, unknown) = (with(Outcome::Boots), with(Outcome::Fails), with(Outcome::Unknown));
+    let named = |names: &[&str]| match (names.len(), defaults.len()) {
+        (few, _) if few <= MOST_NAMES => listed(names),
+        (some, all) if some == all => format!("all {all} targets"),
+        (some, all) => format!("{some} of {all} targets"),
+    };
     let mut parts = Vec::new();
     if !fails.is_empty() {
-        parts.push(format!("does not boot on {}", listed(&fails)));
+        parts.push(format!("does not boot on {}", named(&fails)));
     }
     if !boots.is_empty() {
-        parts.push(format!("boots on {}", listed(&boots)));
+        parts.push(format!("boots on {}", named(&boots)));
     }
     if !unknown.is_empty() {
-        parts.push(format!("cannot be told for {}", listed(&unknown)));
+        parts.push(format!("cannot be told for {}", named(&unknown)));
     }
     let sentence = shown(&parts.join("; "));
     let mut letters = sentence.chars();
