@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Element, Group as Drawing, Level, Origin, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::prose::{clipped, first_paragraph, padded, shortened, wrapped};
+use super::view::Snippet as LineView;
 use super::view::{Chain, FixView, Group, Message, PlaceView, StepState, TargetRow, View};
 use super::{Report, Verdict};
 use crate::finding::Severity;
@@ -266,11 +268,12 @@ fn draw(place: &PlaceView, gutter: usize) -> (Element<'_>, bool) {
         let origin = Origin::path(place.path.as_str());
         return (line.into_iter().fold(origin, Origin::line).into(), false);
     };
-    let source = format!("{}{}{}", snippet.before, snippet.marked, snippet.after);
-    let start = snippet.before.len();
-    let mut annotation = AnnotationKind::Primary.span(start..start.saturating_add(snippet.marked.len()));
     // Beside the number: ` | ` and a space before the label.
     let room = WIDTH.saturating_sub(gutter).saturating_sub(4);
+    let (before, marked, after) = cut(snippet, room);
+    let source = format!("{before}{marked}{after}");
+    let start = before.len();
+    let mut annotation = AnnotationKind::Primary.span(start..start.saturating_add(marked.len()));
     let only = match place.messages.as_slice() {
         [only] => Some(said(only)),
         _ => None,
@@ -286,6 +289,18 @@ fn draw(place: &PlaceView, gutter: usize) -> (Element<'_>, bool) {
     }
     let snippet = Snippet::source(source).line_start(line).path(place.path.as_str()).annotation(annotation);
     (snippet.into(), is_said)
+}
+
+/// A line before, at and after its mark. The drawing cuts long lines around the mark, but never the mark itself.
+fn cut(snippet: &LineView, room: usize) -> (&str, String, &str) {
+    if snippet.carets.trim_start().len() < room / 2 {
+        return (&snippet.before, snippet.marked.clone(), &snippet.after);
+    }
+    let indent = snippet.carets.len().saturating_sub(snippet.carets.trim_start().len());
+    let before = if indent > room / 4 { "…" } else { snippet.before.as_str() };
+    let marked = clipped(&snippet.marked, room.saturating_sub(before.width()));
+    let after = if marked == snippet.marked { snippet.after.as_str() } else { "" };
+    (before, marked, after)
 }
 
 /// A message, after the targets that it is for where others hear something else.

@@ -119,15 +119,12 @@ pub(in super::super) struct Need {
     pub(in super::super) rules: Vec<String>,
 }
 
-/// Groups findings, which are sorted, by rule, then by place.
+/// Groups findings, which are sorted worst first, by rule, then by place. A group is as bad as its worst finding.
 pub(super) fn groups(report: &Report) -> Vec<Group> {
     let mut by_rule: Vec<Vec<&Finding>> = Vec::new();
     for finding in &report.findings {
         let alike = |group: &&mut Vec<&Finding>| {
-            group.first().is_some_and(|other| {
-                (&other.rule, other.severity, &other.title)
-                    == (&finding.rule, finding.severity, &finding.title)
-            })
+            group.first().is_some_and(|other| (&other.rule, &other.title) == (&finding.rule, &finding.title))
         };
         match by_rule.iter_mut().find(alike) {
             Some(group) => group.push(finding),
@@ -281,17 +278,33 @@ fn fix_view(fix: &Fix) -> FixView {
 }
 
 fn scope(report: &Report, findings: &[&Finding]) -> Scope {
-    let targets = each_once(findings.iter().filter_map(|finding| finding.target.as_deref()));
-    let entries = each_once(findings.iter().filter_map(|finding| finding.entry.as_deref()));
-    let all_entries = each_once(report.boots.iter().map(|boot| boot.entry.as_str()));
-    let all_targets: Vec<&str> = report.targets.iter().map(|target| target.name.as_str()).collect();
+    let targets = each_once(findings.iter().filter_map(|finding| finding.target.clone()));
+    let all_targets: Vec<String> = report.targets.iter().map(|target| target.name.clone()).collect();
+    let all_entries = each_once(report.boots.iter().map(|boot| boot.entry.clone()));
     Scope {
         targets: words(&targets, &all_targets, "every target"),
-        entries: words(&entries, &all_entries, "every boot entry"),
+        entries: words(&entries(findings), &all_entries, "every boot entry"),
     }
 }
 
-fn words(names: &[&str], all: &[&str], every: &str) -> Option<String> {
+/// The boot entries concerned; where it is less bad for some (which are not the default), with how bad it is.
+fn entries(findings: &[&Finding]) -> Vec<String> {
+    let Some(worst) = findings.iter().map(|finding| finding.severity).min() else { return Vec::new() };
+    let mut by_entry: BTreeMap<&str, Severity> = BTreeMap::new();
+    let with_entry =
+        findings.iter().filter_map(|finding| Some((finding.entry.as_deref()?, finding.severity)));
+    for (entry, severity) in with_entry.clone() {
+        let known = by_entry.entry(entry).or_insert(severity);
+        *known = severity.min(*known);
+    }
+    let named = |entry: &str| match by_entry.get(entry) {
+        Some(severity) if *severity != worst => format!("{entry} ({})", severity.name()),
+        _ => entry.to_owned(),
+    };
+    each_once(with_entry.map(|(entry, _)| named(entry)))
+}
+
+fn words(names: &[String], all: &[String], every: &str) -> Option<String> {
     if names.is_empty() {
         return None;
     }

@@ -9,7 +9,7 @@ mod findings;
 use serde::Serialize;
 
 pub(super) use boots::{Chain, Entry, StepState, TargetRow};
-pub(super) use findings::{FixView, Group, Message, Need, PlaceView};
+pub(super) use findings::{FixView, Group, Message, Need, PlaceView, Snippet};
 
 use super::escape::shown;
 use super::prose::{counted, listed};
@@ -41,15 +41,15 @@ pub(super) struct View {
     /// Findings of one rule, worst first.
     pub(super) groups: Vec<Group>,
     pub(super) not_evaluated: Vec<Need>,
-    /// Number of findings of each severity, worst first.
+    /// Number of problems of each severity, worst first.
     pub(super) counts: Vec<Count>,
-    /// `2 blockers, 1 high`; `nothing found`.
+    /// `3 problems: 2 blocker, 1 high`; `nothing found`.
     pub(super) tally: String,
     /// What to do now, in one or two sentences.
     pub(super) next: String,
 }
 
-/// Number of findings of one severity.
+/// Number of problems of one severity.
 #[derive(Debug, Serialize)]
 pub(super) struct Count {
     pub(super) severity: Severity,
@@ -104,13 +104,15 @@ fn meaning(severity: Severity) -> &'static str {
     }
 }
 
+/// Problems are places, whatever the number of targets and boot entries for which each is a finding.
 fn tally(counts: &[Count]) -> String {
-    let word = |count: &Count| match count.severity {
-        Severity::Blocker => counted(count.count, "blocker"),
-        severity => format!("{} {}", count.count, severity.name()),
-    };
+    let all: usize = counts.iter().map(|count| count.count).sum();
+    let word = |count: &Count| format!("{} {}", count.count, count.severity.name());
     let words: Vec<String> = counts.iter().filter(|count| count.count > 0).map(word).collect();
-    if words.is_empty() { "nothing found".to_owned() } else { words.join(", ") }
+    if words.is_empty() {
+        return "nothing found".to_owned();
+    }
+    format!("{}: {}", counted(all, "problem"), words.join(", "))
 }
 
 /// The boot that the loader picks by itself on each target, or the first where none is marked.
