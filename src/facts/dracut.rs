@@ -28,7 +28,7 @@ pub struct Dracut {
     /// `force_drivers`: put into the image and loaded early.
     pub force_drivers: Vec<Named>,
     /// `omit_drivers`: kept out of the image, as extended regular expressions on whole names.
-    pub omit_drivers: Vec<Named>,
+    pub omit_drivers: Vec<OmittedDriver>,
     /// `drivers`: if not empty, the only ones that are put into the image.
     pub drivers: Vec<Named>,
     /// `filesystems`: if not empty, the only file systems.
@@ -63,6 +63,36 @@ pub struct Dracut {
     pub mistakes: Vec<DracutMistake>,
     /// What the shell stumbles over in the files.
     pub misread: Vec<Misread>,
+}
+
+/// A driver that is kept out of the image.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct OmittedDriver {
+    /// Where.
+    pub at: Place,
+    /// The expression as written, dashes as underscores.
+    pub name: String,
+    /// The drivers of disks and file systems that bootproof knows and that it covers.
+    pub covers: Vec<String>,
+}
+
+impl OmittedDriver {
+    /// dracut matches whole names (`^name$`, dracut.sh).
+    fn new(named: Named) -> Self {
+        let expression = format!("^(?:{})$", named.name);
+        let regex = regex::RegexBuilder::new(&expression).size_limit(1 << 20).build();
+        let mut covers: Vec<String> = match regex {
+            Ok(regex) => {
+                let modules = crate::drivers::known().iter().map(|driver| driver.module().to_string());
+                modules.filter(|module| regex.is_match(module)).collect()
+            }
+            // An expression of another dialect: only what it says literally.
+            Err(_) => vec![named.name.clone()],
+        };
+        covers.sort();
+        covers.dedup();
+        Self { at: named.at, name: named.name, covers }
+    }
 }
 
 /// A slip in the configuration.
@@ -120,7 +150,7 @@ pub fn gather(gather: &Gather<'_>) -> Dracut {
         files: files.iter().map(|file| file.path.to_string()).collect(),
         add_drivers: reader.names("add_drivers", true),
         force_drivers: reader.names("force_drivers", true),
-        omit_drivers: reader.names("omit_drivers", true),
+        omit_drivers: reader.names("omit_drivers", true).into_iter().map(OmittedDriver::new).collect(),
         drivers: reader.names("drivers", true),
         filesystems: reader.names("filesystems", true),
         dracutmodules: reader.names("dracutmodules", false),

@@ -132,10 +132,11 @@ impl Facts {
         let configs = kernels.iter().map(|kernel| (kernel.release.as_str(), kernel.config.as_deref()));
         let module_tables = module_tables::gather(gather, configs);
         let modprobe = modprobe::gather(gather);
-        let fstab = fstab::gather(gather, &block_devices);
+        let mut fstab = fstab::gather(gather, &block_devices);
         let crypttab = crypttab::gather(gather, &block_devices);
         let lvm2 = packages.find("lvm2").map(|package| package.map(|package| package.version.to_string()));
         let lvm = lvm::gather(gather, lvm2);
+        fstab::compare_disks(&mut fstab, &block_devices, &lvm.volume_groups);
         let md = md::gather(gather);
         let multipath = multipath::gather(
             gather,

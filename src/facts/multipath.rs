@@ -11,6 +11,7 @@ use super::fstab::Fstab;
 use super::lvm::Lvm;
 use super::setting::Setting;
 use super::{Gather, Known};
+use crate::parse::device_spec::DeviceName;
 use crate::parse::multipath::{self, FlawKind};
 use crate::parse::multipath_tables;
 use crate::place::Place;
@@ -44,6 +45,8 @@ pub struct Multipath {
     pub blacklists_all: bool,
     /// Names of disks that a `devnode` line of the blacklist keeps from it, by kind of name.
     pub blacklisted_prefixes: Vec<String>,
+    /// The lines of fstab that name a multipath device.
+    pub mounts: Vec<MultipathMount>,
     /// `devices`: the arrays that it is set up for.
     pub arrays: Vec<ArrayEntry>,
     /// What multipath-tools ignores or misreads.
@@ -89,6 +92,31 @@ pub struct BlacklistEntry {
     pub value: String,
     /// It excepts from the blacklist.
     pub is_exception: bool,
+}
+
+/// A line of fstab that names a multipath device.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct MultipathMount {
+    /// Where the device is named.
+    pub at: Place,
+    /// The device as written: `/dev/mapper/mpatha1`.
+    pub spec: String,
+    /// Where it is mounted.
+    pub mountpoint: String,
+    /// The line as written.
+    pub line: String,
+    /// It is `/`.
+    pub is_root: bool,
+    /// It is swap.
+    pub is_swap: bool,
+    /// systemd drops to emergency mode if it is not there.
+    pub required_at_boot: bool,
+    /// Mounted by hand alone.
+    pub noauto: bool,
+    /// The name is bound to a disk: in the bindings file or as an `alias`, or it is a WWID itself.
+    pub is_bound: bool,
+    /// `UUID=...` of the file system, if the input knows it.
+    pub stable_spec: Option<String>,
 }
 
 /// An array that multipath is set up for.
@@ -144,6 +172,7 @@ pub fn gather(gather: &Gather<'_>, around: Around<'_>) -> Multipath {
     found.blacklists_all = blacklists_all(&found.blacklist);
     found.blacklisted_prefixes = blacklisted_prefixes(&found.blacklist);
     found.takes_single_paths = takes_single_paths(&found, around.system);
+    found.mounts = mounts(&found, around.fstab);
     (found.root_on_multipath, found.root_at) = root::on_multipath(&found, around);
     found
 }
@@ -257,6 +286,29 @@ const LOCAL_WWIDS: [&str; 18] = [
 
 fn is_local(wwid: &str) -> bool {
     LOCAL_WWIDS.iter().any(|start| wwid.starts_with(start))
+}
+
+/// See [`Multipath::mounts`].
+fn mounts(multipath: &Multipath, fstab: &Fstab) -> Vec<MultipathMount> {
+    let entries = fstab.entries.get().map(Vec::as_slice).unwrap_or_default();
+    let mapper = entries.iter().filter_map(|entry| match &entry.device.name {
+        DeviceName::Mapper(name) => Some((entry, name)),
+        _ => None,
+    });
+    let named = mapper.filter(|(_, name)| multipath.is_alias(name) || root::is_multipath_name(name));
+    let mount = |(entry, name): (&super::fstab::Mount, &String)| MultipathMount {
+        at: entry.at.clone(),
+        spec: entry.spec.clone(),
+        mountpoint: entry.mountpoint.clone(),
+        line: entry.line.clone(),
+        is_root: entry.is_root,
+        is_swap: entry.is_swap,
+        required_at_boot: entry.required_at_boot,
+        noauto: entry.noauto,
+        is_bound: multipath.is_alias(name) || !name.starts_with("mpath"),
+        stable_spec: entry.stable_spec.clone(),
+    };
+    named.map(mount).collect()
 }
 
 /// Whether something starts multipathd at boot.

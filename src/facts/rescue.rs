@@ -21,8 +21,9 @@ pub struct Rescue {
     pub has_sys: bool,
     /// `/dev` holds the devices of a running system.
     pub has_dev: bool,
-    /// Someone has begun to prepare a chroot here: at least one of the three is mounted, and this is not the running
-    /// system.
+    /// Where the first of those that are not mounted belongs; null if none is missing.
+    pub missing_at: Option<Place>,
+    /// Someone has begun to prepare a chroot here: `/proc` or `/sys` is mounted, and this is not the running system.
     pub is_chroot: bool,
     /// Of `/proc`, `/sys` and `/dev`, those that are not mounted.
     pub missing: Vec<String>,
@@ -53,7 +54,8 @@ pub fn gather(gather: &Gather<'_>, fstab: &Fstab, kernels: &[Kernel]) -> Rescue 
     let dev = names(gather, "dev");
     let has_dev = dev.iter().any(|name| name == "null") && dev.len() > 10;
     let mounted = [("/proc", has_proc), ("/sys", has_sys), ("/dev", has_dev)];
-    let is_chroot = !gather.tree.is_live() && mounted.iter().any(|(_, there)| *there);
+    // Static nodes of an old system can fill /dev on the disk itself; nothing fills /proc and /sys there.
+    let is_chroot = !gather.tree.is_live() && (has_proc || has_sys);
     let entries = fstab.entries.get().map(Vec::as_slice).unwrap_or_default();
     let at = |wanted: &[&str]| {
         let mut lines =
@@ -69,6 +71,10 @@ pub fn gather(gather: &Gather<'_>, fstab: &Fstab, kernels: &[Kernel]) -> Rescue 
         has_sys,
         has_dev,
         is_chroot,
+        missing_at: mounted
+            .iter()
+            .find(|(_, there)| !there)
+            .map(|(path, _)| Place::file(path.trim_start_matches('/'))),
         missing: mounted.iter().filter(|(_, there)| !there).map(|(path, _)| (*path).to_owned()).collect(),
         boot_in_fstab: at(&["/boot"]).is_some(),
         boot_at: at(&["/boot"]).map(|(_, place)| place),

@@ -110,8 +110,17 @@ pub struct Flaw {
     pub span: Span,
     /// What kind.
     pub kind: FlawKind,
+    /// mount(8) or systemd skips the line, or mounts something else than is meant.
+    pub breaks_line: bool,
     /// A sentence: what is there, and what comes of it.
     pub message: String,
+}
+
+impl FlawKind {
+    /// Whether the line then does not do what it says.
+    fn breaks_line(self) -> bool {
+        !matches!(self, Self::ExtraFields | Self::BadEscape | Self::NoFinalNewline)
+    }
 }
 
 /// Reads an fstab.
@@ -127,7 +136,12 @@ pub fn parse(bytes: &[u8]) -> Fstab {
 fn parse_line(line: Line<'_>, fstab: &mut Fstab) {
     let number = line.number;
     let mut bytes = line.bytes;
-    let mut flaw = |span, kind, message: String| fstab.flaws.push(Flaw { span, kind, message });
+    // A number is read up to a CR; a type or options are not.
+    let ends_in_number = words(bytes).count() > 4;
+    let mut flaw = |span, kind: FlawKind, message: String| {
+        let breaks_line = kind.breaks_line() && !(kind == FlawKind::CarriageReturn && ends_in_number);
+        fstab.flaws.push(Flaw { span, kind, breaks_line, message });
+    };
     if let Some(nul) = bytes.iter().position(|byte| *byte == 0) {
         let message = "a NUL byte: mount(8) does not see what follows it in this line".to_owned();
         flaw(Span::new(number, nul + 1, nul + 2), FlawKind::Nul, message);
@@ -144,7 +158,8 @@ fn parse_line(line: Line<'_>, fstab: &mut Fstab) {
     if line.carriage_return {
         let last = rest.last().unwrap_or(&spec).text();
         let message = format!("the line ends in CR LF: systemd reads the last field as `{last}\\r`");
-        flaw(Span::new(number, bytes.len() + 1, bytes.len() + 2), FlawKind::CarriageReturn, message);
+        let span = Span::new(number, bytes.len() + 1, bytes.len() + 2);
+        flaw(span, FlawKind::CarriageReturn, message);
     } else if !line.ended {
         let message = "the last line has no line end: a line appended to this file is glued to it".to_owned();
         flaw(Span::new(number, end + 1, end + 1), FlawKind::NoFinalNewline, message);

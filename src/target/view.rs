@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Firmware, Target};
+use crate::parse::modules::alias_matches;
 
 /// A target as the variable `target` of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -26,6 +27,9 @@ pub struct TargetView {
     pub disk: String,
     /// The letters of that name: `vd`, `sd`, `nvme`, `xvd`, `hd`, `mmcblk`; empty for `same`.
     pub disk_prefix: String,
+    /// The drivers that bind the boot disk and the controllers above it, as far as `rules/drivers.yaml` knows them:
+    /// `virtio_pci`, `virtio_blk`; empty for `same`.
+    pub disk_drivers: Vec<String>,
     /// The kernel's names for all disks.
     pub disks: Vec<String>,
     /// The kernel's names for the network interfaces.
@@ -55,11 +59,30 @@ impl From<&Target> for TargetView {
             memory_mib: target.memory_mib,
             disk_prefix: disk_prefix(&disk).to_owned(),
             disk,
+            disk_drivers: disk_drivers(target),
             disks,
             nics,
             single_path: !target.is_same(),
         }
     }
+}
+
+fn disk_drivers(target: &Target) -> Vec<String> {
+    let chains = target.disk_chains();
+    let chain = chains.first().map(Vec::as_slice).unwrap_or_default();
+    let mut names: Vec<String> = Vec::new();
+    for device in chain {
+        let binds = |driver: &&crate::drivers::Driver| {
+            driver.aliases.iter().any(|pattern| alias_matches(pattern.as_bytes(), device.modalias.as_bytes()))
+        };
+        for driver in crate::drivers::known().iter().filter(binds) {
+            let name = driver.module().to_string();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
 }
 
 /// The letters of a disk's name that name its kind: `sd` of `sda`, `nvme` of `nvme0n1`, `mmcblk` of `mmcblk0`.

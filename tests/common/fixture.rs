@@ -19,6 +19,8 @@ use super::pack::{Archive, Library, Module, Package, bzimage, gzip, packages_bdb
 pub enum Piece {
     /// A regular file.
     File(Vec<u8>),
+    /// A regular file that was changed a day after all others.
+    NewerFile(Vec<u8>),
     /// A symbolic link.
     Link(String),
     /// A folder, for its own sake.
@@ -41,6 +43,12 @@ pub fn tree(folder: &Path) -> Tree {
     for (path, piece) in pieces(folder) {
         memory = match piece {
             Piece::File(bytes) => memory.file(&path, bytes),
+            Piece::NewerFile(bytes) => {
+                let (len, mtime) = (bytes.len() as u64, 1_704_067_200 + 86_400);
+                let node = Node { kind: NodeKind::File, len, mode: 0o644, uid: 0, mtime };
+                memory.insert(Path::new(&path), node, bytes.into());
+                memory
+            }
             Piece::Link(to) => memory.link(&path, &to),
             Piece::Folder => memory.directory(&path),
             Piece::Fifo => {
@@ -97,7 +105,7 @@ fn archive(folder: &Path, suffix: &str) -> Vec<u8> {
     for (path, piece) in pieces(folder) {
         match piece {
             Piece::File(bytes) if is_program(&path, &bytes) => archive.program(&path, bytes),
-            Piece::File(bytes) => archive.file(&path, bytes),
+            Piece::File(bytes) | Piece::NewerFile(bytes) => archive.file(&path, bytes),
             Piece::Link(to) => archive.link(&path, &to),
             Piece::Folder => archive.folder(&path),
             Piece::Fifo => panic!("{path}: a fifo in an archive is not provided for"),
@@ -140,6 +148,9 @@ fn file(path: &str, bytes: Vec<u8>) -> (String, Piece) {
     }
     if let Some(stem) = path.strip_suffix(".rpmdb") {
         return (stem.to_owned(), Piece::File(rpm_database(path, &text())));
+    }
+    if let Some(stem) = path.strip_suffix(".newer") {
+        return (stem.to_owned(), Piece::NewerFile(bytes));
     }
     match path.strip_suffix(".fifo") {
         Some(stem) => (stem.to_owned(), Piece::Fifo),

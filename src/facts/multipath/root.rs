@@ -127,15 +127,18 @@ impl Search<'_> {
 
     /// A bound alias, `mpatha` with a partition or without, or a WWID.
     fn is_multipath_name(&self, name: &str) -> bool {
-        let friendly = name.strip_prefix("mpath").is_some_and(|rest| {
-            let rest = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
-            let rest = rest.trim_start_matches("-part");
-            rest.bytes().all(|byte| byte.is_ascii_digit())
-        });
-        let digits = name.split(['-', 'p']).next().unwrap_or_default();
-        let is_wwid = digits.len() >= 17
-            && digits.starts_with(['3', '2'])
-            && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        friendly || is_wwid || self.multipath.is_alias(name)
+        is_multipath_name(name) || self.multipath.is_alias(name)
     }
+}
+
+/// What multipath calls a disk by itself: `mpatha`, with a partition or without, or its WWID.
+pub(super) fn is_multipath_name(name: &str) -> bool {
+    let friendly = name.strip_prefix("mpath").is_some_and(|rest| {
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
+        let rest = rest.trim_start_matches("-part");
+        rest.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let digits = name.split(['-', 'p']).next().unwrap_or_default();
+    let is_wwid = digits.len() >= 17 && digits.starts_with(['3', '2']);
+    friendly || (is_wwid && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
