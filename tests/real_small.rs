@@ -165,7 +165,7 @@ fn memory(pieces: BTreeMap<String, Piece>) -> Tree {
     pieces
         .into_iter()
         .fold(Memory::new(), |memory, (path, piece)| match piece {
-            Piece::File(bytes) => memory.file(&path, bytes),
+            Piece::File(bytes) | Piece::NewerFile(bytes) => memory.file(&path, bytes),
             Piece::Link(to) => memory.link(&path, &to),
             Piece::Folder | Piece::Fifo => memory.directory(&path),
         })
