@@ -29,7 +29,8 @@ fn main() {
         return;
     }
     let images = std::env::var_os("BOOTPROOF_BENCH_IMAGES").unwrap_or_default();
-    let images: Vec<PathBuf> = std::env::split_paths(&images).filter(|path| !path.as_os_str().is_empty()).collect();
+    let images: Vec<PathBuf> =
+        std::env::split_paths(&images).filter(|path| !path.as_os_str().is_empty()).collect();
     if images.is_empty() {
         println!("set BOOTPROOF_BENCH_IMAGES (see benches/README.md)");
     }

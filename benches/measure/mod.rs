@@ -57,7 +57,9 @@ impl Contender {
 pub fn compare(own: &Contender, others: &[(Contender, f64)]) -> bool {
     let mut times = vec![Vec::new(); others.len() + 1];
     for _ in 0..=ROUNDS {
-        for (contender, times) in std::iter::once(own).chain(others.iter().map(|(other, _)| other)).zip(&mut times) {
+        for (contender, times) in
+            std::iter::once(own).chain(others.iter().map(|(other, _)| other)).zip(&mut times)
+        {
             times.extend(contender.run());
         }
     }

@@ -1,18 +1,25 @@
 //! The initrd images: every one in `/boot` and every one that a boot entry names, read whole.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+mod baked;
+mod configuration;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::boot::BootConfig;
+use super::boot::{BootConfig, BootEntry};
 use super::{Gather, Known, Problem, ProblemKind};
-use crate::initrd::maker::{BakedArgument, ScriptModule};
-use crate::initrd::{self, Archive, Damage, Image, ImageLimits, Kind, ModuleName};
+use crate::initrd::maker::ScriptModule;
+use crate::initrd::{self, Archive, Damage, DamageKind, EntryKind, Image, ImageLimits, Kind, ModuleName};
 use crate::place::Place;
+use crate::source::{NodeKind, display_path};
+
+pub(super) use baked::resolve;
+pub use baked::{Baked, Machine, Resume};
+pub use configuration::{Copy, Newer};
 
 /// An initrd image. What is inside is unknown if the file could not be opened.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -31,6 +38,10 @@ pub struct Initrd {
     pub is_kdump: bool,
     /// Whether it is a rescue or fallback image, with drivers for any machine, as its name says.
     pub is_rescue: bool,
+    /// The titles of the boot entries that name it.
+    pub boot_entries: Vec<String>,
+    /// Whether the entry that boots by itself names it.
+    pub is_default: bool,
     /// The kernel releases that it has modules for.
     pub releases: Known<Vec<String>>,
     /// What made it.
@@ -48,7 +59,7 @@ pub struct Initrd {
     /// The modules that its scripts and lists load by name, in order.
     pub loads: Known<Vec<ScriptModule>>,
     /// `RESUME=` of initramfs-tools' conf; null if it sets none.
-    pub resume: Known<Option<String>>,
+    pub resume: Known<Option<Resume>>,
     /// `MODULES=` of initramfs-tools' conf (`most`, `dep`, `list`); null if it sets none.
     pub modules_setting: Known<Option<String>>,
     /// Its archives, in order.
@@ -64,6 +75,8 @@ pub struct Initrd {
     pub modules: Known<Vec<ModuleName>>,
     /// Why reading it came to an early end; null if it is whole.
     pub damage: Known<Option<Damage>>,
+    /// Whether all it holds is microcode for the processor, which goes before the real image.
+    pub is_microcode: Known<bool>,
     /// Whether it has an init program or script.
     pub has_init: Known<bool>,
     /// Whether it runs systemd.
@@ -80,44 +93,13 @@ pub struct Initrd {
     pub has_cryptsetup: Known<bool>,
     /// The configuration files that it has a copy of, beside the ones in the root.
     pub copies: Known<Vec<Copy>>,
+    /// The configuration of what builds it that was changed after it was built, copies that are still the same left
+    /// out.
+    pub newer_configuration: Vec<Newer>,
     /// The whole image, for the simulation; none if the file could not be opened.
     #[serde(skip)]
     #[schemars(skip)]
     pub image: Option<Arc<Image>>,
-}
-
-/// An argument of the kernel command line that is baked into an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Baked {
-    /// The argument: `rd.lvm.lv=vg0/root`.
-    pub argument: String,
-    /// What is before the `=`: `rd.lvm.lv`.
-    pub key: String,
-    /// What is behind it; null if there is none.
-    pub value: Option<String>,
-    /// The file inside the image: `etc/cmdline.d/90lvm.conf`.
-    pub inside: String,
-    /// The line in that file, from 1.
-    pub line: u32,
-    /// The image.
-    pub at: Place,
-}
-
-/// A configuration file that an image has a copy of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Copy {
-    /// Its path in the image: `etc/multipath.conf`.
-    pub path: String,
-    /// Whether the root has it, too. Unknown if it cannot be read there.
-    pub in_root: Known<bool>,
-    /// Whether the two differ; false if the root has none.
-    pub differs: bool,
-    /// Whether the one in the root was changed after the image was made; false if the root has none.
-    pub newer_in_root: bool,
-    /// Lines that only one of the two has, shortened: what the difference is about. Empty where they may be secret.
-    pub difference: Vec<String>,
-    /// The file in the root, or the image if the root has none.
-    pub at: Place,
 }
 
 /// Files in `/boot` that are initrds by their names: what distributions, kdump and hand-made rebuilds use.
@@ -137,22 +119,30 @@ pub fn gather(gather: &Gather<'_>, boot: &BootConfig) -> Vec<Initrd> {
         let path = format!("boot/{name}");
         // `initrd.img -> initrd.img-6.1` is no image of its own.
         let node = gather.tree.symlink_metadata(&path);
-        if node.is_ok_and(|node| node.kind == crate::source::NodeKind::File) {
+        if node.is_ok_and(|node| node.kind == NodeKind::File) {
             paths.insert(path);
         }
     }
-    let named = boot.entries.iter().flat_map(|entry| &entry.initrds);
-    for file in named.filter(|file| file.exists.get() == Some(&true)) {
-        match gather.tree.resolve(&file.path) {
-            Ok(path) => paths.insert(crate::source::display_path(&path)),
-            Err(error) => {
-                gather.note_lookup(&error);
-                false
+    let mut users: Vec<(String, &BootEntry)> = Vec::new();
+    for entry in &boot.entries {
+        for file in entry.initrds.iter().filter(|file| file.exists.get() == Some(&true)) {
+            match gather.tree.resolve(&file.path) {
+                Ok(path) => users.push((display_path(&path), entry)),
+                Err(error) => {
+                    gather.note_lookup(&error);
+                }
             }
-        };
+        }
     }
+    paths.extend(users.iter().map(|(path, _)| path.clone()));
     let paths: Vec<String> = paths.into_iter().collect();
-    paths.into_par_iter().filter_map(|path| read(gather, path)).collect()
+    let mut initrds: Vec<Initrd> = paths.into_par_iter().filter_map(|path| read(gather, path)).collect();
+    for initrd in &mut initrds {
+        let entries = || users.iter().filter(|(path, _)| *path == initrd.path).map(|(_, entry)| *entry);
+        initrd.boot_entries = entries().map(|entry| entry.title.clone()).collect();
+        initrd.is_default = entries().any(|entry| entry.default);
+    }
+    initrds
 }
 
 /// Reads one image.
@@ -170,8 +160,15 @@ fn read(gather: &Gather<'_>, path: String) -> Option<Initrd> {
     };
     match initrd::read(content, &limits) {
         Ok(image) => {
-            let copies = copies(gather, &image, &at, node.mtime);
-            Some(Initrd::known(path, at, node.mtime, image, copies))
+            if let Some(damage) = image.damage.as_ref().filter(|damage| damage.kind == DamageKind::OverLimit)
+            {
+                let message = format!("{}; raise it with `--max-initrd-size`", damage.reason);
+                gather.note(Problem { at: at.clone(), kind: ProblemKind::OverLimit, message });
+            }
+            let copies = configuration::copies(gather, &image, &at, node.mtime);
+            let mut initrd = Initrd::known(path, at, node.mtime, image, copies);
+            initrd.newer_configuration = configuration::newer(gather, &initrd);
+            Some(initrd)
         }
         Err(error) => {
             let message = format!("`{path}`: {error}");
@@ -197,6 +194,10 @@ impl Initrd {
         let refused = image.archives.iter().find_map(|archive| archive.refused);
         let setting = |key: &str| maker.settings.get(key).cloned();
         let baked = maker.cmdline.iter().map(|argument| Baked::new(argument, &at)).collect();
+        let microcode = |entry: &initrd::Entry| {
+            entry.kind() != EntryKind::File || entry.path().starts_with(b"kernel/x86/microcode/")
+        };
+        let is_microcode = !image.entries.is_empty() && image.entries.iter().all(microcode);
         let dracut = maker.kind == Kind::Dracut;
         let has_any = |paths: &[&str]| Known::Known(paths.iter().any(|path| image.has(path)));
         let names = Names::of(&path);
@@ -207,6 +208,8 @@ impl Initrd {
             release: names.release,
             is_kdump: names.is_kdump || kdump,
             is_rescue: names.is_rescue,
+            boot_entries: Vec::new(),
+            is_default: false,
             releases: Known::Known(image.releases().into_iter().map(str::to_owned).collect()),
             kind: Known::Known(maker.kind),
             version: Known::Known(maker.version.clone()),
@@ -215,7 +218,7 @@ impl Initrd {
             dracut_modules: Known::Known(if dracut { maker.modules.clone() } else { Vec::new() }),
             cmdline: Known::Known(baked),
             loads: Known::Known(maker.loads.clone()),
-            resume: Known::Known(setting("RESUME")),
+            resume: Known::Known(setting("RESUME").and_then(|value| Resume::new(&value))),
             modules_setting: Known::Known(setting("MODULES")),
             archives: Known::Known(image.archives.clone()),
             compressions: Known::Known(compressions),
@@ -223,6 +226,7 @@ impl Initrd {
             entries: Known::Known(image.entries.len()),
             modules: Known::Known(modules),
             damage: Known::Known(image.damage.clone()),
+            is_microcode: Known::Known(is_microcode),
             has_init: has_any(&["init", "linuxrc", "sbin/init"]),
             has_systemd: has_any(&["usr/lib/systemd/systemd", "lib/systemd/systemd"]),
             has_udev: has_any(&UDEV),
@@ -236,6 +240,7 @@ impl Initrd {
             has_mdadm: has_any(&["sbin/mdadm", "usr/sbin/mdadm", "bin/mdadm", "usr/bin/mdadm"]),
             has_cryptsetup: has_any(&CRYPTSETUP),
             copies: Known::Known(copies),
+            newer_configuration: Vec::new(),
             image: Some(Arc::new(image)),
             path,
             at,
@@ -255,6 +260,8 @@ impl Initrd {
             release: names.release,
             is_kdump: names.is_kdump,
             is_rescue: names.is_rescue,
+            boot_entries: Vec::new(),
+            is_default: false,
             releases: unknown(needs),
             kind: unknown(needs),
             version: unknown(needs),
@@ -271,6 +278,7 @@ impl Initrd {
             entries: unknown(needs),
             modules: unknown(needs),
             damage: unknown(needs),
+            is_microcode: unknown(needs),
             has_init: unknown(needs),
             has_systemd: unknown(needs),
             has_udev: unknown(needs),
@@ -279,6 +287,7 @@ impl Initrd {
             has_mdadm: unknown(needs),
             has_cryptsetup: unknown(needs),
             copies: unknown(needs),
+            newer_configuration: Vec::new(),
             image: None,
         }
     }
@@ -303,23 +312,6 @@ const CRYPTSETUP: [&str; 6] = [
     "usr/lib/systemd/systemd-cryptsetup",
     "lib/systemd/systemd-cryptsetup",
 ];
-
-impl Baked {
-    fn new(baked: &BakedArgument, at: &Place) -> Self {
-        let (key, value) = match baked.argument.split_once('=') {
-            Some((key, value)) => (key, Some(value.to_owned())),
-            None => (baked.argument.as_str(), None),
-        };
-        Self {
-            argument: baked.argument.clone(),
-            key: key.to_owned(),
-            value,
-            inside: baked.path.clone(),
-            line: baked.line,
-            at: at.clone(),
-        }
-    }
-}
 
 /// What an image's file name says.
 struct Names {
@@ -351,78 +343,5 @@ impl Names {
     }
 }
 
-/// Whether the image's text at `path` is a copy of the root's configuration.
-fn is_configuration(path: &str) -> bool {
-    const PATHS: [&str; 7] = [
-        "etc/multipath.conf",
-        "etc/multipath/bindings",
-        "etc/multipath/wwids",
-        "etc/lvm/lvm.conf",
-        "etc/lvm/lvmlocal.conf",
-        "etc/mdadm.conf",
-        "etc/mdadm/mdadm.conf",
-    ];
-    const BELOW: [&str; 4] =
-        ["etc/multipath/conf.d/", "etc/lvm/devices/", "etc/modprobe.d/", "etc/udev/rules.d/70-persistent"];
-    PATHS.contains(&path)
-        || BELOW.iter().any(|directory| path.starts_with(directory))
-        || path == "etc/modprobe.conf"
-}
-
-/// Lines of a difference that are shown.
-const SHOWN_LINES: usize = 6;
-
-/// Bytes of a shown line.
-const SHOWN_LENGTH: usize = 120;
-
-/// Compares the configuration in `image` with the root's.
-fn copies(gather: &Gather<'_>, image: &Image, at: &Place, mtime: i64) -> Vec<Copy> {
-    let texts = image.texts.iter().filter_map(|(path, text)| Some((std::str::from_utf8(path).ok()?, text)));
-    let mut copies = Vec::new();
-    for (path, text) in texts.filter(|(path, _)| is_configuration(path)) {
-        let (in_root, differs, newer, difference, at) = match gather.read(Path::new(path)) {
-            super::Found::Present(file) => {
-                let difference = difference(text, &file.bytes);
-                let newer = file.node.mtime > mtime;
-                let differs = !difference.is_empty();
-                (Known::Known(true), differs, newer, difference, Place::file(path))
-            }
-            super::Found::Absent => (Known::Known(false), false, false, Vec::new(), at.clone()),
-            super::Found::Unreadable { needs } => {
-                (Known::unknown(needs), false, false, Vec::new(), Place::file(path))
-            }
-        };
-        copies.push(Copy { path: path.to_owned(), in_root, differs, newer_in_root: newer, difference, at });
-    }
-    copies
-}
-
-/// Lines that only one of two configuration files has, comments and blank lines aside: `-` for those that only the
-/// image has, `+` for the root's. Tools that copy files into images (lvmconfig of dracut, for one) rewrite comments
-/// and spacing.
-fn difference(image: &[u8], root: &[u8]) -> Vec<String> {
-    let inside = settings(image);
-    let outside = settings(root);
-    let mut lines = Vec::new();
-    for (sign, mine, theirs) in [('-', &inside, &outside), ('+', &outside, &inside)] {
-        for (line, count) in mine {
-            if theirs.get(line).copied().unwrap_or(0) < *count {
-                let shown = crate::source::escape_bytes(line.get(..SHOWN_LENGTH).unwrap_or(line));
-                lines.push(format!("{sign}{shown}"));
-            }
-        }
-    }
-    lines.truncate(SHOWN_LINES);
-    lines
-}
-
-/// The lines of a configuration file that set something, and how often each stands there.
-fn settings(text: &[u8]) -> BTreeMap<&[u8], usize> {
-    let mut lines = BTreeMap::new();
-    for line in text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
-        if !line.is_empty() && !line.starts_with(b"#") {
-            *lines.entry(line).or_default() += 1;
-        }
-    }
-    lines
-}
+#[cfg(test)]
+mod tests;

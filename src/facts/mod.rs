@@ -108,10 +108,13 @@ impl Facts {
         let volumes = volumes::gather(&gather, &block_devices);
         boot.resolve(&block_devices, &volumes);
         // Unpacking the images takes longer than all the rest together, so the rest is read beside it.
-        let (initrds, mut facts) = rayon::join(
+        let (mut initrds, mut facts) = rayon::join(
             || initrds::gather(&gather, &boot),
             || Self::gather_rest(&gather, &kernels, &boot, block_devices),
         );
+        let machine =
+            initrds::Machine { fstab: &facts.fstab, devices: &facts.block_devices, volumes: &volumes };
+        initrds::resolve(&mut initrds, machine);
         facts.volumes = volumes;
         facts.kernels = kernels;
         facts.boot = boot;

@@ -113,8 +113,8 @@ pub(super) fn read_section(
     if table_offset == 0 {
         return Ok(false);
     }
-    if entry_size < least {
-        return Err(corrupt("its section headers are too small"));
+    if !(least..=4 * least).contains(&entry_size) {
+        return Err(corrupt("its section headers have an odd size"));
     }
     if count == 0 || names_index == 0xffff {
         // Numbers that do not fit are in the first section's header.

@@ -12,8 +12,12 @@ const SIGNATURE: &[u8] = b"~Module signature appended~\n";
 const KEYS: [&[u8]; 8] =
     [b"alias", b"depends", b"softdep", b"weakdep", b"vermagic", b"name", b"intree", b"firmware"];
 
-/// Bytes from the end of a file that are read in one go: room for the signature, the section table and its names.
-const TAIL: u64 = 16 * 1024;
+/// Bytes of an ELF header.
+const HEADER: u64 = 64;
+
+/// Bytes before and behind the section table that are read with it: room for the names of sections and a signature.
+const BEFORE: u64 = 2048;
+const BEHIND: u64 = 1024;
 
 /// Reads one module after the other, with buffers that are kept from one to the next.
 #[derive(Default)]
@@ -49,10 +53,11 @@ impl ModInfoReader {
 
     /// What the uncompressed module in `file` says, by positioned reads of a few kilobytes.
     pub(crate) fn read(&mut self, file: &mut (impl Read + Seek)) -> Result<ModInfo, ModuleError> {
-        let mut positioned =
-            Positioned::open(file).map_err(|error| ModuleError::Unreadable(error.to_string()))?;
-        let signed = positioned.tail.ends_with(SIGNATURE);
-        self.read_section(&mut positioned, signed)
+        let unreadable = |error: io::Error| ModuleError::Unreadable(error.to_string());
+        let mut positioned = Positioned::open(file).map_err(unreadable)?;
+        let mut info = self.read_section(&mut positioned, false)?;
+        info.signed = positioned.is_signed().map_err(unreadable)?;
+        Ok(info)
     }
 
     fn read_section(&mut self, file: &mut impl ReadAt, signed: bool) -> Result<ModInfo, ModuleError> {
@@ -140,32 +145,64 @@ fn wanted_strings(section: &[u8]) -> String {
     String::from_utf8(kept).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// A file whose end has been read already.
+/// A file on disk. The section table, the section names before it and a signature behind it are near each other at
+/// the end of a module: they are read in one go.
 struct Positioned<'f, F> {
     file: &'f mut F,
-    tail: Vec<u8>,
-    tail_offset: u64,
+    size: u64,
+    window: Vec<u8>,
+    window_offset: u64,
 }
 
 impl<'f, F: Read + Seek> Positioned<'f, F> {
     fn open(file: &'f mut F) -> io::Result<Self> {
         let size = file.seek(SeekFrom::End(0))?;
-        let tail_offset = size.saturating_sub(TAIL);
-        file.seek(SeekFrom::Start(tail_offset))?;
-        let mut tail = Vec::new();
-        file.take(TAIL).read_to_end(&mut tail)?;
-        Ok(Self { file, tail, tail_offset })
+        Ok(Self { file, size, window: Vec::new(), window_offset: 0 })
+    }
+
+    /// Whether the file ends with a signature.
+    fn is_signed(&mut self) -> io::Result<bool> {
+        let mut end = Vec::new();
+        let length = SIGNATURE.len() as u64;
+        self.read_at(self.size.saturating_sub(length), length, &mut end)?;
+        Ok(end == SIGNATURE)
+    }
+
+    /// What the window has of `length` bytes at `offset`, if it has all of them.
+    fn in_window(&self, offset: u64, length: u64) -> Option<&[u8]> {
+        let start = usize::try_from(offset.checked_sub(self.window_offset)?).ok()?;
+        let length = length.min(self.size.saturating_sub(offset));
+        self.window.get(start..start.checked_add(usize::try_from(length).ok()?)?)
     }
 }
 
 impl<F: Read + Seek> ReadAt for Positioned<'_, F> {
     fn read_at(&mut self, offset: u64, length: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
-        if let Some(within) = offset.checked_sub(self.tail_offset) {
-            return self.tail.as_slice().read_at(within, length, buffer);
+        if self.window.is_empty() && length > HEADER {
+            self.window_offset = offset.saturating_sub(BEFORE);
+            let length = length.saturating_add(BEFORE + BEHIND);
+            read_exactly(self.file, self.window_offset, length, self.size, &mut self.window)?;
         }
-        self.file.seek(SeekFrom::Start(offset))?;
-        buffer.clear();
-        self.file.take(length).read_to_end(buffer)?;
-        Ok(())
+        if let Some(bytes) = self.in_window(offset, length) {
+            buffer.clear();
+            buffer.extend_from_slice(bytes);
+            return Ok(());
+        }
+        read_exactly(self.file, offset, length, self.size, buffer)
     }
+}
+
+/// Replaces `buffer` by the `length` bytes at `offset` of a file of `size` bytes, fewer at its end.
+fn read_exactly(
+    file: &mut (impl Read + Seek),
+    offset: u64,
+    length: u64,
+    size: u64,
+    buffer: &mut Vec<u8>,
+) -> io::Result<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    let length = length.min(size.saturating_sub(offset));
+    buffer.clear();
+    buffer.resize(usize::try_from(length).unwrap_or_default(), 0);
+    file.read_exact(buffer)
 }
