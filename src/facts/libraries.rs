@@ -68,7 +68,7 @@ pub struct MissingLibrary {
     pub at: Place,
     /// The object that needs it, a program or a library, relative to the root.
     pub needed_by: String,
-    /// The SONAME that is missing.
+    /// The SONAME that is missing, or the path of the dynamic linker (`PT_INTERP`).
     pub soname: String,
     /// The symbol version that the library which is there does not define; null when no file is there.
     pub symbol_version: Option<String>,
@@ -232,6 +232,23 @@ mod tests {
         assert_eq!(found.missing[0].soname, "libcrypto.so.10");
         let found = gathered(healthy().file("lib64/libc.so.6", ""));
         assert!(found.missing.iter().any(|missing| missing.soname == "libc.so.6"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_called_missing() {
+        let tree = healthy().link("usr/lib64/libcrypto.so.10", "/dev/zero");
+        let mut tree = tree;
+        let device = crate::source::Node {
+            kind: crate::source::NodeKind::CharDevice,
+            len: 0,
+            mode: 0o600,
+            uid: 0,
+            mtime: 0,
+        };
+        tree.insert(std::path::Path::new("dev/zero"), device, Default::default());
+        assert_eq!(gathered(tree).missing, []);
+        let alone = Library::program().needs(&["libc.so.6"]).build();
+        assert_eq!(gathered(Memory::new().file("usr/sbin/sshd", alone)).missing, []);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Gather;
+use super::{Gather, Known};
 use crate::parse::routes;
 use crate::place::Place;
 use crate::source::NodeKind;
@@ -28,8 +28,9 @@ pub struct Network {
     /// Rules of udev's persistent-net files that give an interface its name; commented ones are not listed.
     pub persistent_names: Vec<PersistentName>,
     /// The rules file that writes a new persistent name for each interface it does not know
-    /// (`75-persistent-net-generator.rules` and its forebears); null when udev has none, or it is masked.
-    pub name_generator: Option<Place>,
+    /// (`75-persistent-net-generator.rules` and its forebears); null when udev has none, or it is masked. Unknown when
+    /// the input has none of udev's own rules.
+    pub name_generator: Known<Option<Place>>,
     /// Whether initscripts' network scripts are installed.
     pub network_scripts: bool,
     /// Whether NetworkManager is installed.
@@ -352,7 +353,9 @@ mod tests {
         let tree = Memory::new().file("etc/sysconfig/network", "NETWORKING=yes\n").into_tree();
         let limits = Limits::default();
         let gathering = Gather::new(&tree, &limits);
-        assert_eq!(gather(&gathering), Network::default());
+        let network = gather(&gathering);
+        assert!(network.name_generator.needs().is_some());
+        assert_eq!(Network { name_generator: Known::default(), ..network }, Network::default());
         assert_eq!(gathering.into_problems(), []);
     }
 
@@ -388,7 +391,7 @@ mod tests {
         assert_eq!(names[0].mac.as_deref(), Some("00:00:5e:00:53:01"));
         assert_eq!(names[0].conflicts, [names[1].at.clone()]);
         assert!(names[2].conflicts.is_empty() && names[2].ifcfg.is_none() && names[0].ifcfg.is_some());
-        assert!(network.name_generator.is_some());
+        assert!(matches!(network.name_generator, Known::Known(Some(_))));
     }
 
     #[test]
@@ -398,6 +401,6 @@ mod tests {
                 .file("lib/udev/rules.d/75-persistent-net-generator.rules", "# generate\n")
                 .link("etc/udev/rules.d/75-persistent-net-generator.rules", "/dev/null"),
         );
-        assert_eq!(network.name_generator, None);
+        assert_eq!(network.name_generator, Known::Known(None));
     }
 }

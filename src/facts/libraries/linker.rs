@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{MissingLibrary, Needed, Program, SearchDirectory};
 use crate::facts::glob::expand;
-use crate::facts::{Gather, Problem, ProblemKind};
+use crate::facts::{Found, Gather, Problem, ProblemKind};
 use crate::parse::elf_lib::{self, ElfError, NeededVersion, Object};
 use crate::parse::ld_so_conf::{self, Item};
 use crate::place::Place;
@@ -60,7 +60,18 @@ pub(in crate::facts) fn read_at(mut content: Box<dyn Content>) -> impl FnMut(u64
 pub(super) struct Linker<'a, 'b> {
     gather: &'a Gather<'b>,
     pub(super) search_path: Vec<SearchDirectory>,
-    objects: BTreeMap<PathBuf, Option<Arc<Object>>>,
+    objects: BTreeMap<PathBuf, Answer>,
+}
+
+/// What is behind a path.
+#[derive(Clone)]
+enum Answer {
+    /// An object.
+    Object(Arc<Object>),
+    /// Nothing, or nothing that can be loaded.
+    Nothing,
+    /// Something that could not be read, so that nobody can say.
+    Unreadable,
 }
 
 /// An object that a program loads.
@@ -122,7 +133,7 @@ impl<'a, 'b> Linker<'a, 'b> {
         path: &str,
         vital: bool,
     ) -> Option<(Program, Vec<MissingLibrary>)> {
-        let object = self.object(path)?;
+        let Answer::Object(object) = self.object(path) else { return None };
         let mut program = Program {
             at: Place::file(path),
             path: path.to_owned(),
@@ -131,6 +142,17 @@ impl<'a, 'b> Linker<'a, 'b> {
             libssl: None,
         };
         let mut missing = Vec::new();
+        if let Some(interpreter) = object.interpreter.as_deref().filter(|path| self.is_absent(path)) {
+            missing.push(MissingLibrary {
+                at: Place::file(path),
+                programs: vec![path.to_owned()],
+                needed_by: path.to_owned(),
+                soname: interpreter.to_owned(),
+                symbol_version: None,
+                near: Vec::new(),
+                vital,
+            });
+        }
         let mut loaded: BTreeMap<String, Option<Arc<Object>>> = BTreeMap::new();
         let mut queue = VecDeque::from([Loaded { path: path.to_owned(), object, inherited: Vec::new() }]);
         let mut first = true;
@@ -147,12 +169,13 @@ impl<'a, 'b> Linker<'a, 'b> {
             let rpath = self.rpath(&user);
             for soname in &user.object.needed {
                 if !loaded.contains_key(soname) && loaded.len() < MAX_OBJECTS {
-                    let found = self.find(soname, &user, &rpath);
+                    let (found, unreadable) = self.find(soname, &user, &rpath);
                     if first {
                         let path = found.as_ref().map(|(path, _)| path.clone());
                         program.needed.push(Needed { soname: soname.clone(), path });
                     }
                     match &found {
+                        None if unreadable => {}
                         None => missing.push(report(soname, None, self.near(soname))),
                         Some((path, object)) => {
                             if program.libssl.is_none() && soname.starts_with("libssl.so") {
@@ -205,21 +228,39 @@ impl<'a, 'b> Linker<'a, 'b> {
         out
     }
 
-    /// The first file of that name on the path which fits.
-    fn find(&mut self, soname: &str, user: &Loaded, rpath: &[String]) -> Option<(String, Arc<Object>)> {
-        if soname.contains('/') {
-            let object = self.object(soname).filter(|object| object.fits(&user.object))?;
-            return Some((display_path(Path::new(soname)), object));
+    /// Whether the input holds enough to say that this file is not there: it has directories for libraries at all.
+    fn is_absent(&self, path: &str) -> bool {
+        let absent = self.gather.tree.metadata(path).is_err_and(|error| error.is_absent());
+        absent && !self.search_path.is_empty()
+    }
+
+    /// The first file of that name on the path which fits; and whether, for want of one, there is a file that could
+    /// not be read, or no directory for libraries at all.
+    fn find(
+        &mut self,
+        soname: &str,
+        user: &Loaded,
+        rpath: &[String],
+    ) -> (Option<(String, Arc<Object>)>, bool) {
+        let candidates: Vec<String> = if soname.contains('/') {
+            vec![soname.to_owned()]
+        } else {
+            let runpath = self.with_origin(&user.object.runpath, &user.path);
+            let own = rpath.iter().cloned().chain(runpath);
+            let system = self.search_path.iter().map(|directory| directory.path.clone());
+            own.chain(system).map(|directory| format!("{directory}/{soname}")).collect()
+        };
+        let mut unreadable = self.search_path.is_empty();
+        for path in candidates {
+            match self.object(&path) {
+                Answer::Object(object) if object.fits(&user.object) => {
+                    return (Some((display_path(Path::new(&path)), object)), false);
+                }
+                Answer::Object(_) | Answer::Nothing => {}
+                Answer::Unreadable => unreadable = true,
+            }
         }
-        let runpath = self.with_origin(&user.object.runpath, &user.path);
-        let own = rpath.iter().cloned().chain(runpath);
-        let system = self.search_path.iter().map(|directory| directory.path.clone());
-        let candidates: Vec<String> =
-            own.chain(system).map(|directory| format!("{directory}/{soname}")).collect();
-        candidates.into_iter().find_map(|path| {
-            let object = self.object(&path).filter(|object| object.fits(&user.object))?;
-            Some((display_path(Path::new(&path)), object))
-        })
+        (None, unreadable)
     }
 
     /// Files on the path whose names start as the wanted one: `libssl.so.10` is near to `libssl.so.1.0.0`.
@@ -237,31 +278,39 @@ impl<'a, 'b> Linker<'a, 'b> {
         near
     }
 
-    /// Reads an object once, whatever links lead to it; none if it is not there, no ELF file or damaged.
-    fn object(&mut self, path: &str) -> Option<Arc<Object>> {
-        let resolved = self.gather.tree.resolve(path).ok()?;
+    /// Reads an object once, whatever links lead to it.
+    fn object(&mut self, path: &str) -> Answer {
+        let resolved = match self.gather.tree.resolve(path) {
+            Ok(resolved) => resolved,
+            Err(error) if error.is_absent() => return Answer::Nothing,
+            Err(_) => return Answer::Unreadable,
+        };
         if let Some(known) = self.objects.get(&resolved) {
             return known.clone();
         }
-        let object = self.read_object(path);
-        self.objects.insert(resolved, object.clone());
-        object
+        let answer = self.read_object(path);
+        self.objects.insert(resolved, answer.clone());
+        answer
     }
 
-    fn read_object(&self, path: &str) -> Option<Arc<Object>> {
-        let (content, node) = self.gather.found(self.gather.tree.open(path)).present()?;
+    fn read_object(&self, path: &str) -> Answer {
+        let (content, node) = match self.gather.found(self.gather.tree.open(path)) {
+            Found::Present(opened) => opened,
+            Found::Absent => return Answer::Nothing,
+            Found::Unreadable { .. } => return Answer::Unreadable,
+        };
         match elf_lib::read(&mut read_at(content)) {
             Ok(mut object) => {
                 object.forget_names();
-                Some(Arc::new(object))
+                Answer::Object(Arc::new(object))
             }
             // A linker script (`libc.so`) or a wrapper is no trouble; an empty library is, for those who need it.
-            Err(ElfError::NotElf) if node.len > 0 => None,
+            Err(ElfError::NotElf) if node.len > 0 => Answer::Nothing,
             Err(error) => {
                 let at = Place::file(display_path(Path::new(path)));
                 let message = format!("it cannot be read as a program or library: {error}");
                 self.gather.note(Problem { at, kind: ProblemKind::Malformed, message });
-                None
+                Answer::Nothing
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::groups::Groups;
 use super::{Ifcfg, PersistentName};
-use crate::facts::{Gather, Problem, ProblemKind};
+use crate::facts::{Gather, Known, Problem, ProblemKind};
 use crate::parse::udev_net;
 use crate::place::Place;
 use crate::source::NodeKind;
@@ -55,19 +55,26 @@ pub(super) fn read(gather: &Gather<'_>, ifcfgs: &[Ifcfg]) -> Vec<PersistentName>
 
 /// The rules file that makes up a name for each card that has none yet. systemd has dropped it with release 209;
 /// Debian kept it up to release 8.
-pub(super) fn generator(gather: &Gather<'_>) -> Option<Place> {
+pub(super) fn generator(gather: &Gather<'_>) -> Known<Option<Place>> {
     const NAMES: [&str; 3] = [
         "75-persistent-net-generator.rules",
         "z45_persistent-net-generator.rules",
         "31-net_create_names.rules",
     ];
-    NAMES.iter().find_map(|name| {
+    let found = NAMES.iter().find_map(|name| {
         let paths = RULE_DIRECTORIES.map(|directory| format!("{directory}/{name}"));
         let first = paths.into_iter().find(|path| gather.tree.symlink_metadata(path).is_ok())?;
         let there =
             gather.tree.metadata(&first).is_ok_and(|node| node.kind == NodeKind::File && node.len > 0);
         (there && !is_masked(gather, &first)).then(|| Place::file(first))
-    })
+    });
+    let [etc, others @ ..] = RULE_DIRECTORIES;
+    // SLES 10 and Debian 4 had all of them in /etc, where files that others made stand, too.
+    let etc_says = gather.tree.list(etc).is_ok_and(|names| names.len() > 2);
+    if found.is_none() && !etc_says && !others.iter().any(|directory| gather.tree.exists(directory)) {
+        return Known::unknown("udev's own rules, `lib/udev/rules.d`");
+    }
+    Known::Known(found)
 }
 
 fn is_masked(gather: &Gather<'_>, path: &str) -> bool {
