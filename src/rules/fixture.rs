@@ -77,11 +77,12 @@ impl Expectation {
             Ok(targets) => targets,
             Err(error) => return vec![error.to_string()],
         };
-        // A rule that is for none of these would pass any near miss.
+        // A rule that is for none of these would pass any near miss; say so unless that is the point.
         if let Some(rule) = rules.get(rule)
+            && self.targets.is_empty()
             && !targets.iter().any(|target| rule.is_for(target))
         {
-            return vec![format!("`{}` is for none of the targets {}", rule.id, wanted.join(", "))];
+            return vec![format!("`{}` is not for `{SAME}`: say which `targets` to run", rule.id)];
         }
         let facts = Facts::gather(tree, &Limits::default());
         let boots = simulate(&facts, &targets);

@@ -37,8 +37,10 @@ impl<'a> Lines<'a> {
         let bytes = self.bytes(&place.path)?;
         let line = bytes.split(|byte| *byte == b'\n').nth(number)?;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let column =
-            place.column.and_then(|column| usize::try_from(column).ok()).map_or(0, |column| column - 1);
+        let column = place
+            .column
+            .and_then(|column| usize::try_from(column).ok())
+            .map_or(0, |column| column.saturating_sub(1));
         let masked = mask(&place.path, &String::from_utf8_lossy(line));
         let shown = cut(&masked, column.min(masked.len()));
         Some(escape_bytes(shown.replace('\t', " ").as_bytes()))
@@ -77,6 +79,7 @@ pub(super) fn mask(path: &str, line: &str) -> String {
     };
     let line = replace(&GRUB, &line);
     let line = replace(&ASSIGNED, &line);
+    let line = replace(&SPOKEN, &line);
     let line = replace(&ISCSI, &line);
     replace(&HASH, &line)
 }
@@ -111,6 +114,12 @@ static ASSIGNED: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r#"(?i)(?P<kept>\b[\w.-]*(?:passw(?:or)?d|passphrase|secret|psk|pass|wep[_-]?key\d*|private[_-]?key|"#,
         r#"credential|token)\w*["']?\s*[=:]\s*|\bKEY\d?=)(?:"[^"]*"|'[^']*'|[^\s,;/"'][^\s,;]*)"#
     ))
+});
+
+/// A password after a space, as HAProxy (`insecure-password`, `stats auth user:password`) and Apache httpd
+/// (`AuthLDAPBindPassword`) write it.
+static SPOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(r#"(?i)(?P<kept>\b[\w-]*passw(?:or)?d\s+|\bauth\s+[^\s:]+:)(?:"[^"]*"|'[^']*'|[^\s"'=:*-]\S*)"#)
 });
 
 /// User and password of dracut's `netroot=iscsi:user:password@...` and of URLs.
@@ -185,6 +194,13 @@ mod tests {
                 "luks-1 UUID=abc /etc/keys/secret.key luks",
             ),
             ("etc/vconsole.conf", "KEYMAP=us", "KEYMAP=us"),
+            (
+                "etc/haproxy/haproxy.cfg",
+                "  user x insecure-password hunter2",
+                "  user x insecure-password ********",
+            ),
+            ("etc/haproxy/haproxy.cfg", "  stats auth admin:hunter2", "  stats auth admin:********"),
+            ("etc/httpd/conf/x.conf", "AuthLDAPBindPassword \"hun ter2\"", "AuthLDAPBindPassword ********"),
         ];
         for (path, line, expected) in cases {
             assert_eq!(mask(path, line), expected, "{path}: {line}");
