@@ -3,6 +3,10 @@
 //! Prints ratios of medians, taken in turns in one run, and fails when one is above its limit. The system is
 //! `BOOTPROOF_BENCH_SYSTEM`, a directory, or one of `testdata/systems`.
 
+#![expect(clippy::disallowed_methods, reason = "makes rule files of its own")]
+#![expect(clippy::expect_used, reason = "a bench that cannot start should stop")]
+#![expect(clippy::print_stdout, reason = "prints what it measured")]
+
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

@@ -55,7 +55,7 @@ impl Facts {
 
 impl VariableResolver for Facts {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
-        self.cel.downcast_ref::<Object>()?.field(name).map(|value| CowVal::Borrowed(value))
+        self.cel.downcast_ref::<Object>()?.field(name).map(CowVal::Borrowed)
     }
 }
 

@@ -380,7 +380,6 @@ impl Loader<'_> {
         Some((severities, Some(checked.expr)))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step needs all that the rule has gathered so far")]
     fn step(
         &mut self,
         step: FixStep,

@@ -23,7 +23,28 @@ const LONGEST: usize = 400;
 /// Reads lines, each file once.
 pub(super) struct Lines<'a> {
     tree: &'a Tree,
-    files: Mutex<HashMap<Arc<str>, Option<Arc<[u8]>>>>,
+    files: Mutex<HashMap<Arc<str>, Option<Arc<Text>>>>,
+}
+
+/// A file and where its lines start, so that many findings in a long one do not each read it from its start.
+struct Text {
+    bytes: Vec<u8>,
+    starts: Vec<usize>,
+}
+
+impl Text {
+    fn of(bytes: Vec<u8>) -> Self {
+        let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', &bytes).map(|newline| newline + 1));
+        Self { starts: starts.collect(), bytes }
+    }
+
+    /// A line by its number from 1, without its end.
+    fn line(&self, number: usize) -> Option<&[u8]> {
+        let start = *self.starts.get(number.checked_sub(1)?)?;
+        let end = self.starts.get(number).map_or(self.bytes.len(), |next| next - 1);
+        let line = self.bytes.get(start..end)?;
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    }
 }
 
 impl<'a> Lines<'a> {
@@ -33,10 +54,8 @@ impl<'a> Lines<'a> {
 
     /// The line at `place`; none where it is no line of a file that can be read.
     pub(super) fn line(&self, place: &Place) -> Option<String> {
-        let number = usize::try_from(place.line?).ok()?.checked_sub(1)?;
-        let bytes = self.bytes(&place.path)?;
-        let line = bytes.split(|byte| *byte == b'\n').nth(number)?;
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let text = self.text(&place.path)?;
+        let line = text.line(usize::try_from(place.line?).ok()?)?;
         let column = place
             .column
             .and_then(|column| usize::try_from(column).ok())
@@ -46,9 +65,10 @@ impl<'a> Lines<'a> {
         Some(escape_bytes(shown.replace('\t', " ").as_bytes()))
     }
 
-    fn bytes(&self, path: &Arc<str>) -> Option<Arc<[u8]>> {
+    fn text(&self, path: &Arc<str>) -> Option<Arc<Text>> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = || self.tree.read(path.as_ref()).map(|file| Arc::from(file.bytes)).ok();
+        // A place inside an image, or a file that has gone: the finding stands without its line.
+        let read = || self.tree.read(path.as_ref()).map(|file| Arc::new(Text::of(file.bytes))).ok();
         files.entry(Arc::clone(path)).or_insert_with(read).clone()
     }
 }
@@ -58,7 +78,7 @@ fn cut(line: &str, column: usize) -> String {
     if line.len() <= LONGEST {
         return line.to_owned();
     }
-    let start = if column < LONGEST / 2 { 0 } else { column - LONGEST / 2 };
+    let start = column.saturating_sub(LONGEST / 2);
     let Range { start, end } = boundary(line, start)..boundary(line, start.saturating_add(LONGEST));
     let before = if start > 0 { "…" } else { "" };
     let after = if end < line.len() { "…" } else { "" };
@@ -218,6 +238,13 @@ mod tests {
             let masked = mask("boot/grub/grub.cfg", line);
             assert!(!masked.contains("hunter2") && !masked.contains("sha512"), "{masked}");
         }
+    }
+
+    #[test]
+    fn lines_are_found_by_number_whatever_ends_them() {
+        let text = Text::of(b"one\r\ntwo\n\nfour".to_vec());
+        let lines: Vec<Option<&[u8]>> = (0..6).map(|number| text.line(number)).collect();
+        assert_eq!(lines, [None, Some(&b"one"[..]), Some(b"two"), Some(b""), Some(b"four"), None]);
     }
 
     #[test]

@@ -204,7 +204,7 @@ impl Indexer for Object {
     where
         Self: 'v,
     {
-        self.read(key).map(|value| CowVal::Borrowed(value))
+        self.read(key).map(CowVal::Borrowed)
     }
 
     fn steal<'v>(self: Box<Self>, key: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
@@ -332,7 +332,7 @@ impl Indexer for List {
     where
         Self: 'v,
     {
-        self.read(index).map(|item| CowVal::Borrowed(item))
+        self.read(index).map(CowVal::Borrowed)
     }
 
     fn steal<'v>(self: Box<Self>, index: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
