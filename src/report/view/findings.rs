@@ -14,6 +14,9 @@ use crate::place::Place;
 /// millions.
 const LONGEST_LINE: usize = 600;
 
+/// Characters that fit on one line of a page.
+const LONG_LINE: usize = 96;
+
 /// Places of one rule that are drawn. Nobody reads more; a hostile file has a million.
 const MOST_PLACES: usize = 500;
 
@@ -72,6 +75,8 @@ pub(in super::super) struct Snippet {
     pub(in super::super) after: String,
     /// Carets and the spaces before them, to be drawn under the line in a fixed-width font.
     pub(in super::super) carets: String,
+    /// Whether the line is too long to be shown on one line of a page.
+    pub(in super::super) long: bool,
 }
 
 /// What is wrong at a place.
@@ -253,7 +258,8 @@ fn snippet(finding: &Finding) -> Option<Snippet> {
     let after = text.get(mark.end..).unwrap_or_default().to_owned();
     let columns = |text: &str| unicode_width::UnicodeWidthStr::width(text);
     let carets = format!("{}{}", " ".repeat(columns(&before)), "^".repeat(columns(&marked).max(1)));
-    Some(Snippet { before, marked, after, carets })
+    let long = text.chars().count() > LONG_LINE;
+    Some(Snippet { before, marked, after, carets, long })
 }
 
 fn word_end(line: &str, start: usize) -> usize {
