@@ -17,8 +17,9 @@ use crate::source::{Tree, escape_bytes};
 /// What stands for a secret. The same length for all, so that the length is no hint.
 const MASK: &str = "********";
 
-/// Bytes of a line that are shown at most.
-const LONGEST: usize = 400;
+/// Bytes of a line that are kept at most: whole kernel command lines (COMMAND_LINE_SIZE is 4096 at most), so that a
+/// finding's column is a column of its snippet. Renderers cut further.
+const LONGEST: usize = 4096;
 
 /// Reads lines, each file once.
 pub(super) struct Lines<'a> {
@@ -249,8 +250,8 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut_around_the_column() {
-        let line = format!("{}HERE{}", "a".repeat(1000), "b".repeat(1000));
-        let shown = cut(&line, 1000);
+        let line = format!("{}HERE{}", "a".repeat(LONGEST), "b".repeat(LONGEST));
+        let shown = cut(&line, LONGEST);
         assert!(shown.contains("HERE") && shown.starts_with('…') && shown.ends_with('…'));
         assert!(shown.len() <= LONGEST + 2 * '…'.len_utf8());
     }
