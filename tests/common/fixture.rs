@@ -96,7 +96,8 @@ fn listing(folder: &Path) -> Vec<PathBuf> {
 fn archive_suffix(name: &str) -> Option<(&str, &str)> {
     let at = name.rfind(".cpio")?;
     let (stem, suffix) = name.split_at(at);
-    matches!(suffix, ".cpio" | ".cpio.gz" | ".cpio.zst" | ".cpio.xz").then_some((stem, suffix))
+    let known = [".cpio", ".cpio.gz", ".cpio.zst", ".cpio.xz", ".cpio.xz-crc64"];
+    known.contains(&suffix).then_some((stem, suffix))
 }
 
 /// The archive of a folder: a cpio as the kernel unpacks it, perhaps compressed.
@@ -115,15 +116,18 @@ fn archive(folder: &Path, suffix: &str) -> Vec<u8> {
     match suffix {
         ".cpio.gz" => gzip(&bytes),
         ".cpio.zst" => zstd::encode_all(bytes.as_slice(), 1).unwrap(),
-        ".cpio.xz" => {
-            // The kernel's own decoder knows CRC32 and no other check (Documentation/staging/xz.rst).
-            let stream = liblzma::stream::Stream::new_easy_encoder(1, liblzma::stream::Check::Crc32).unwrap();
-            let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
-            encoder.write_all(&bytes).unwrap();
-            encoder.finish().unwrap()
-        }
+        // The kernel's own decoder knows CRC32 and no other check (Documentation/staging/xz.rst).
+        ".cpio.xz" => xz(&bytes, liblzma::stream::Check::Crc32),
+        ".cpio.xz-crc64" => xz(&bytes, liblzma::stream::Check::Crc64),
         _ => bytes,
     }
+}
+
+fn xz(bytes: &[u8], check: liblzma::stream::Check) -> Vec<u8> {
+    let stream = liblzma::stream::Stream::new_easy_encoder(1, check).unwrap();
+    let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 fn is_program(path: &str, bytes: &[u8]) -> bool {
