@@ -88,9 +88,12 @@ mod tests {
         parse(line).into_iter().map(|p| (p.name, p.value)).collect()
     }
 
+    /// A line and what it is cut into.
+    type Case<'a> = (&'a str, &'a [(&'a str, Option<&'a str>)]);
+
     #[test]
     fn lines_are_cut_as_the_kernel_cuts_them() {
-        let table: [(&str, &[(&str, Option<&str>)]); 8] = [
+        let table: [Case<'_>; 8] = [
             ("", &[]),
             ("ro  quiet\t", &[("ro", None), ("quiet", None)]),
             ("root=UUID=0a1b ro", &[("root", Some("UUID=0a1b")), ("ro", None)]),
