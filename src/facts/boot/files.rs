@@ -33,57 +33,71 @@ impl<'a> BootFiles<'a> {
     /// The path in the system, relative to its root, and whether it is there.
     pub(super) fn locate(&self, written: &str) -> (String, Known<bool>) {
         let path = without_device(written).trim_start_matches('/');
-        let mut candidates = vec![path.to_owned(), format!("boot/{path}")];
-        if let Some((subvolume, below)) = path.split_once('/')
-            && subvolume.starts_with('@')
-        {
-            candidates.extend([below.to_owned(), format!("boot/{below}")]);
+        match self.look(path) {
+            Look::File(path, _) => (path, Known::Known(true)),
+            Look::Unreadable(path, needs) => (path, Known::Unknown { needs }),
+            Look::Absent if self.holds_kernels => (likely(path), Known::Known(false)),
+            Look::Absent => (likely(path), Known::unknown("the kernels and initrds in `boot`")),
         }
-        candidates.extend([format!("boot/efi/{path}"), format!("efi/{path}")]);
+    }
+
+    /// The first of the places where `path` may be that has something.
+    pub(super) fn look(&self, path: &str) -> Look {
+        let path = without_device(path).trim_start_matches('/');
+        let mut candidates = vec![path.to_owned(), format!("boot/{path}")];
+        if let Some((subvolume, below)) = path.split_once('/') {
+            if subvolume.starts_with('@') {
+                candidates.extend([below.to_owned(), format!("boot/{below}")]);
+            }
+            if subvolume.eq_ignore_ascii_case("efi") {
+                candidates.extend([format!("boot/efi/{path}"), format!("efi/{path}")]);
+            }
+        }
         for candidate in candidates {
             match self.gather.tree.metadata(&candidate) {
-                Ok(node) if node.kind == NodeKind::File => return (candidate, Known::Known(true)),
+                Ok(node) if node.kind == NodeKind::File => return Look::File(candidate, node.len),
                 Err(error) if !error.is_absent() => {
                     let needs = self.gather.note_lookup(&error);
-                    return (candidate, Known::unknown(needs));
+                    return Look::Unreadable(candidate, needs);
                 }
                 _ => {}
             }
         }
-        let likely = match path.split_once('/') {
-            Some(("boot", _)) => path.to_owned(),
-            Some((subvolume, below)) if subvolume.starts_with('@') => below.to_owned(),
-            _ => format!("boot/{path}"),
-        };
-        let exists = if self.holds_kernels {
-            Known::Known(false)
-        } else {
-            Known::unknown("the kernels and initrds in `boot`")
-        };
-        (likely, exists)
+        Look::Absent
     }
 
     /// Whether a script's `[ -f path ]`, or `[ -s path ]` if `is_filled`, holds; none if the input does not say.
     pub(super) fn test(&self, written: &str, is_filled: bool) -> Option<bool> {
-        let (path, exists) = self.locate(written);
-        match exists {
-            Known::Known(true) if is_filled => Some(self.gather.tree.metadata(&path).ok()?.len > 0),
-            Known::Known(exists) => Some(exists),
-            // `/boot` may lack its kernels, but the script itself and its neighbours are there.
-            Known::Unknown { .. } => Some(false),
+        match self.look(written) {
+            Look::File(_, len) => Some(!is_filled || len > 0),
+            Look::Unreadable(..) => None,
+            Look::Absent => Some(false),
         }
-    }
-
-    /// The path in the system of a configuration file that a script names; none if it is not there.
-    pub(super) fn config(&self, written: &str) -> Option<String> {
-        let (path, exists) = self.locate(written);
-        (exists.get() == Some(&true)).then_some(path)
     }
 
     /// The name of the file that `path` leads to: SLES's `boot/vmlinuz` is a link to `vmlinuz-3.0.101-default`.
     pub(super) fn final_name(&self, path: &str) -> Option<String> {
         let resolved = self.gather.tree.resolve(path).ok()?;
         Some(resolved.file_name()?.to_string_lossy().into_owned())
+    }
+}
+
+/// What is at a path that a loader's file names.
+pub(super) enum Look {
+    /// A file: its path in the system, and its size in bytes.
+    File(String, u64),
+    /// Nothing that is a file.
+    Absent,
+    /// Something that may not or cannot be looked at: its path, and what would settle it.
+    Unreadable(String, String),
+}
+
+/// Where a file that is not there would most likely be.
+fn likely(path: &str) -> String {
+    match path.split_once('/') {
+        Some(("boot", _)) => path.to_owned(),
+        Some((subvolume, below)) if subvolume.starts_with('@') => likely(below),
+        _ => format!("boot/{path}"),
     }
 }
 

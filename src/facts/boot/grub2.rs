@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::files::BootFiles;
+use super::files::{BootFiles, Look};
 use super::menu::{Action, Node};
 use super::raw::Written;
 use super::values::{Value, Variables, expand};
@@ -80,7 +80,7 @@ impl<'a> Runner<'a> {
     pub(super) fn load_saved(&mut self) {
         for folder in ["/boot/grub2", "/boot/grub"] {
             self.variables.insert("prefix".to_owned(), Value::known(folder, Place::file("boot")));
-            if self.load_environment(&[]).is_some() {
+            if self.load_environment(&[]) != Some(false) {
                 break;
             }
         }
@@ -228,7 +228,7 @@ impl<'a> Runner<'a> {
             "false" => Some(false),
             "load_env" => self.load_environment(arguments),
             "source" | "." | "configfile" | "extract_entries_source" => {
-                let path = self.files.config(&arguments.first()?.text())?;
+                let Look::File(path, _) = self.files.look(&arguments.first()?.text()) else { return None };
                 self.include(&path).map(|()| true)
             }
             "blscfg" | "bls_import" => {
@@ -280,8 +280,15 @@ impl<'a> Runner<'a> {
             }
             None => Some(format!("{}/grubenv", self.variables.get("prefix")?.text())),
         };
-        let path = self.files.config(&file?)?;
-        let environment = match environment::read(self.gather, &path) {
+        let (path, found) = match self.files.look(&file?) {
+            Look::File(path, _) => {
+                let found = environment::read(self.gather, &path);
+                (path, found)
+            }
+            Look::Unreadable(path, needs) => (path, Found::Unreadable { needs }),
+            Look::Absent => return Some(false),
+        };
+        let environment = match found {
             Found::Present(environment) => environment,
             Found::Absent => return Some(false),
             Found::Unreadable { needs } => {
@@ -321,7 +328,7 @@ impl<'a> Runner<'a> {
             variable = sought.get(1).map(|(text, _)| (*text).clone());
         }
         let (text, argument) = sought.first()?;
-        let at = argument.at().cloned().unwrap_or_else(|| Span::line(1).at(&self.path));
+        let at = argument.place().unwrap_or_else(|| Span::line(1).at(&self.path));
         if is_uuid && argument.needs.is_none() {
             self.asked.searched = Some(((*text).clone(), at.clone()));
         }
@@ -333,7 +340,7 @@ impl<'a> Runner<'a> {
     /// Commands that load kernel and initrds. Others have a result that only the running GRUB knows.
     fn load(&mut self, name: &str, arguments: &[Value]) -> Option<bool> {
         let written = |value: &Value| {
-            let at = value.at().cloned().unwrap_or_else(|| Place::file(Arc::clone(&self.path)));
+            let at = value.place().unwrap_or_else(|| Place::file(Arc::clone(&self.path)));
             Written { path: value.text(), at }
         };
         match name {

@@ -72,7 +72,7 @@ pub(super) fn resolve(nodes: Vec<Node>, runner: &mut Runner<'_>, files: &BootFil
             let text = value.text();
             let found = find(&lines, &text);
             if found.is_none() && !lines.is_empty() {
-                let at = value.at().cloned().unwrap_or_else(|| Place::file("boot"));
+                let at = value.place().unwrap_or_else(|| Place::file("boot"));
                 stale_default = Some(PlacedValue { value: text, at });
             }
             Known::Known(found.unwrap_or_else(|| first(&lines)))

@@ -22,9 +22,8 @@ use super::block_devices::BlockDevices;
 use super::command_line::{CommandLine, NamedDevice, PlacedValue};
 use super::kernels::Kernel;
 use super::volumes::VolumeGroup;
-use super::{Gather, Known};
+use super::{Found, Gather, Known};
 use crate::place::Place;
-use crate::source::NodeKind;
 
 /// Boot loader configuration of the system.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -71,6 +70,8 @@ pub struct Loader {
     /// Whether its entries are the ones in `entries`. Of several loaders' files the first found is used: grub.cfg,
     /// then grub legacy, then extlinux, then BLS entries alone.
     pub is_used: bool,
+    /// What would make it readable, if it is not; null if it is.
+    pub unreadable: Option<String>,
 }
 
 /// One entry of the boot menu that starts a Linux kernel.
@@ -187,8 +188,10 @@ pub fn gather(gather: &Gather<'_>, kernels: &[Kernel]) -> BootConfig {
         }
     }
     let Some((index, resolved)) = used else {
-        config.entries = unlisted(kernels);
-        config.default_entry = Known::unknown("the boot loader's configuration");
+        let unread = config.loaders.iter().find_map(|loader| loader.unreadable.clone());
+        let needs = unread.unwrap_or_else(|| "the boot loader's configuration".to_owned());
+        config.entries = unlisted(kernels, &needs);
+        config.default_entry = Known::Unknown { needs };
         return config;
     };
     config.take(resolved);
@@ -240,7 +243,7 @@ impl BootConfig {
 /// The configuration files that are there, each once even if links lead to it from several names.
 fn loaders(gather: &Gather<'_>) -> Vec<Loader> {
     let mut candidates = Vec::new();
-    for folder in gather.tree.list("boot/efi/EFI").unwrap_or_default() {
+    for folder in gather.found(gather.tree.list("boot/efi/EFI")).present().unwrap_or_default() {
         let path = format!("boot/efi/EFI/{}/grub.cfg", folder.to_string_lossy());
         candidates.push((EntrySource::Grub2, path));
     }
@@ -250,17 +253,24 @@ fn loaders(gather: &Gather<'_>) -> Vec<Loader> {
     let mut seen = Vec::new();
     let mut loaders = Vec::new();
     for (kind, path) in candidates {
-        let is_file = gather.tree.metadata(&path).is_ok_and(|node| node.kind == NodeKind::File);
-        let resolved = gather.tree.resolve(&path).unwrap_or_default();
-        if is_file && !seen.contains(&resolved) {
-            seen.push(resolved);
-            loaders.push(Loader { kind, at: Place::file(path), is_used: false });
+        let resolved = gather.tree.resolve(&path).ok();
+        if resolved.as_ref().is_some_and(|resolved| seen.contains(resolved)) {
+            continue;
         }
+        // Read here once for the trouble alone; the content is small and is read again when its turn comes.
+        let unreadable = match gather.read(&path) {
+            Found::Absent => continue,
+            Found::Present(_) => None,
+            Found::Unreadable { needs } => Some(needs),
+        };
+        seen.extend(resolved);
+        loaders.push(Loader { kind, at: Place::file(path), is_used: false, unreadable });
     }
     let folder = bls::folder(gather).map(|folder| Loader {
         kind: EntrySource::Bls,
         at: Place::file(folder),
         is_used: false,
+        unreadable: None,
     });
     loaders.extend(folder);
     loaders
@@ -287,7 +297,7 @@ fn read_loader(gather: &Gather<'_>, files: &BootFiles<'_>, loader: &Loader) -> O
 }
 
 /// An entry for each kernel image, with the initrd of its release.
-fn unlisted(kernels: &[Kernel]) -> Vec<BootEntry> {
+fn unlisted(kernels: &[Kernel], needs: &str) -> Vec<BootEntry> {
     let with_image = kernels.iter().filter_map(|kernel| Some((kernel, kernel.image.as_ref()?)));
     let entries = with_image.map(|(kernel, image)| BootEntry {
         id: kernel.release.clone(),
@@ -309,7 +319,7 @@ fn unlisted(kernels: &[Kernel]) -> Vec<BootEntry> {
                 at: Place::file(path.as_str()),
             })
             .collect(),
-        cmdline: Known::unknown("the boot loader's configuration"),
+        cmdline: Known::unknown(needs),
         hypervisor: None,
         searched: None,
         is_rescue: kernel.flavours.iter().any(|flavour| flavour == "rescue"),

@@ -386,6 +386,29 @@ fn a_branch_that_firmware_decides_leaves_its_variables_unknown() {
 }
 
 #[test]
+fn an_environment_block_that_cannot_be_read_leaves_its_variables_unknown() {
+    let tree = rhel8().link("boot/efi/EFI/redhat/grubenv", "grubenv");
+    let config = read(tree.clone());
+    let entry = config.entries.first().unwrap();
+    assert_eq!(entry.cmdline.needs(), Some("a readable `boot/grub2/grubenv`"));
+    assert!(config.default_entry.needs().is_some() && !entry.default);
+    let config = read(tree.link("boot/grub2/grub.cfg", "grub.cfg"));
+    assert_eq!(config.entries.len(), 3);
+    assert!(config.entries.first().unwrap().cmdline.needs().is_some());
+    assert!(config.loaders.first().unwrap().unreadable.is_some());
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_leaves_command_lines_unknown() {
+    let tree =
+        debian().file("lib/modules/6.1.0-18-amd64/modules.dep", "").link("boot/grub/grub.cfg", "grub.cfg");
+    let config = read(tree);
+    let [entry] = config.entries.as_slice() else { panic!("{config:?}") };
+    assert_eq!(entry.cmdline.needs(), Some("a readable `boot/grub/grub.cfg`"));
+    assert_eq!(config.default_entry.needs(), Some("a readable `boot/grub/grub.cfg`"));
+}
+
+#[test]
 fn hostile_scripts_end() {
     let scripts = [
         "source /boot/grub/grub.cfg\nmenuentry a { linux /vmlinuz }\n".to_owned(),

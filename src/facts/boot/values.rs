@@ -47,6 +47,12 @@ impl Value {
         filled.or(self.pieces.first()).map(|piece| &piece.at)
     }
 
+    /// The place of its first stretch that is not empty, up to the end of that stretch.
+    pub(super) fn place(&self) -> Option<Place> {
+        let piece = self.pieces.iter().find(|piece| !piece.text.is_empty())?;
+        Some(Place { end: shifted(&piece.at, piece.text.len()).column, ..piece.at.clone() })
+    }
+
     /// The value without its first `count` bytes.
     pub(super) fn without_start(&self, mut count: usize) -> Self {
         let mut pieces = Vec::with_capacity(self.pieces.len());
@@ -100,20 +106,25 @@ impl Variables {
 
     /// A variable that `other` has different, or that only one of them has, becomes unknown.
     pub(super) fn merge(&mut self, other: &Self, needs: &str, place: &Place) {
-        let differing = |ours: &Self, theirs: &Self| -> Vec<(String, Place)> {
+        let unknown = |value: &Value| {
+            let needs = value.needs.as_deref().unwrap_or(needs);
+            Value::unknown(needs, value.at().unwrap_or(place).clone())
+        };
+        let differing = |ours: &Self, theirs: &Self| -> Vec<(String, Value)> {
             let differs = |(name, value): &(&String, &Rc<Value>)| {
                 theirs
                     .0
                     .get(*name)
                     .is_none_or(|other| !Rc::ptr_eq(other, value) && other.text() != value.text())
             };
-            let at = |value: &Value| value.at().unwrap_or(place).clone();
-            ours.0.iter().filter(differs).map(|(name, value)| (name.clone(), at(value))).collect()
+            ours.0.iter().filter(differs).map(|(name, value)| (name.clone(), unknown(value))).collect()
         };
-        let mut names = differing(self, other);
-        names.extend(differing(other, self));
-        for (name, at) in names {
-            self.insert(name, Value::unknown(needs, at));
+        let (ours, theirs) = (differing(self, other), differing(other, self));
+        // What was unknown before says better what would settle it.
+        let (vague, told): (Vec<_>, Vec<_>) =
+            ours.into_iter().chain(theirs).partition(|(_, value)| value.needs.as_deref() == Some(needs));
+        for (name, value) in vague.into_iter().chain(told) {
+            self.insert(name, value);
         }
     }
 }
