@@ -191,8 +191,10 @@ fn parse_line(line: Line<'_>, fstab: &mut Fstab) {
         passno: 0,
         passno_span: None,
     };
+    if check_layout(&entry, &mut flaw) {
+        return;
+    }
     let understood = read_numbers(&mut entry, rest.get(3..).unwrap_or_default(), number, &mut flaw);
-    check_layout(&entry, &mut flaw);
     if understood {
         fstab.entries.push(entry);
     }
@@ -236,8 +238,8 @@ fn read_numbers(
     true
 }
 
-/// What is grammatical and yet cannot be meant.
-fn check_layout(entry: &Entry, flaw: &mut impl FnMut(Span, FlawKind, String)) {
+/// What is grammatical and yet cannot be meant; true if the fields are shifted, so that none is what it seems.
+fn check_layout(entry: &Entry, flaw: &mut impl FnMut(Span, FlawKind, String)) -> bool {
     let fstype = entry.fstype.text.as_str();
     let mountpoint = entry.mountpoint.text.as_str();
     if fstype.contains('/') || (fstype.contains('=') && !fstype.contains("fuse")) {
@@ -245,12 +247,13 @@ fn check_layout(entry: &Entry, flaw: &mut impl FnMut(Span, FlawKind, String)) {
             "`{fstype}` is no file system type: a blank in a path is written `\\040`, or a field is missing"
         );
         flaw(entry.fstype.span, FlawKind::ShiftedFields, message);
-        return;
+        return true;
     }
     if fstype != "swap" && !mountpoint.starts_with('/') && !matches!(mountpoint, "none" | "swap") {
         let message = format!("the mount point `{mountpoint}` is no absolute path: systemd skips this line");
         flaw(entry.mountpoint.span, FlawKind::RelativeMountpoint, message);
     }
+    false
 }
 
 /// `noatime` after `defaults, ` and the like: letters first, or an option's `=` or `,`.
