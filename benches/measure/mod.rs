@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 const ROUNDS: usize = 9;
 
 /// A command line under a name.
-pub struct Contender {
-    pub name: String,
-    pub program: String,
-    pub arguments: Vec<String>,
+pub(crate) struct Contender {
+    pub(crate) name: String,
+    pub(crate) program: String,
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Contender {
-    pub fn new(program: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn new(program: &str, arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let shown = arguments.iter().map(|argument| argument.rsplit('/').next().unwrap_or(argument));
         let name = format!("{program} {}", shown.collect::<Vec<_>>().join(" "));
@@ -26,7 +26,7 @@ impl Contender {
     }
 
     /// This benchmark itself, doing `job`.
-    pub fn own(name: &str, job: &str, path: &Path) -> Self {
+    pub(crate) fn own(name: &str, job: &str, path: &Path) -> Self {
         let program = std::env::current_exe().expect("the benchmark knows its own path");
         Self {
             name: name.to_owned(),
@@ -46,7 +46,7 @@ impl Contender {
 
     /// What the contender prints.
     #[expect(clippy::disallowed_methods, reason = "benchmarks compare bootproof with other programs")]
-    pub fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         let output = Command::new(&self.program).args(&self.arguments).output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
     }
@@ -54,7 +54,7 @@ impl Contender {
 
 /// Runs `own` and the others in turn and prints the medians, and the ratio of `own` to each that runs at all. `bars`
 /// are the ratios that must not be exceeded.
-pub fn compare(own: &Contender, others: &[(Contender, f64)]) -> bool {
+pub(crate) fn compare(own: &Contender, others: &[(Contender, f64)]) -> bool {
     let mut times = vec![Vec::new(); others.len() + 1];
     for _ in 0..=ROUNDS {
         for (contender, times) in
@@ -92,7 +92,7 @@ fn median(times: &mut [Duration]) -> Option<Duration> {
 
 /// The most memory that this process has had resident, in KiB (`VmHWM` of proc_pid_status(5)).
 #[expect(clippy::disallowed_methods, reason = "a benchmark looks at itself, not at an audited system")]
-pub fn peak_kib() -> u64 {
+pub(crate) fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or_default()

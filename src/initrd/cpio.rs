@@ -178,7 +178,7 @@ impl Walk<'_, '_> {
             };
             let refused = codec::refused(compression, head);
             if compression == Compression::None {
-                if place % 4 != 0 {
+                if !place.is_multiple_of(4) {
                     self.close_archive();
                     let reason = "a cpio archive starts here, but not at a multiple of four bytes; the kernel does \
                                   not take it for one";
@@ -216,7 +216,7 @@ impl Walk<'_, '_> {
                     "something that is neither zeros nor a cpio header follows in the compressed archive",
                 ));
             }
-            if self.unpacker.offset() % 4 != 0 {
+            if !self.unpacker.offset().is_multiple_of(4) {
                 return Err(Stop::new(
                     DamageKind::Corrupt,
                     "a cpio header does not start at a multiple of four bytes",

@@ -89,11 +89,13 @@ fn baked(image: &Image, cmdline: &mut Vec<BakedArgument>) {
 /// has. Without any of these its configuration decided, which the image does not keep.
 fn hostonly(maker: &Maker, has_hostonly_files: bool) -> Option<bool> {
     let arguments = maker.arguments.as_deref().unwrap_or_default().split_whitespace();
-    let said =
-        arguments.map(|argument| argument.trim_matches(['\'', '"'])).filter_map(|argument| match argument {
-            "-H" | "--hostonly" | "--host-only" => Some(true),
-            "-N" | "--no-hostonly" | "--no-host-only" => Some(false),
-            _ => None,
+    let mut said =
+        arguments.rev().map(|argument| argument.trim_matches(['\'', '"'])).filter_map(|argument| {
+            match argument {
+                "-H" | "--hostonly" | "--host-only" => Some(true),
+                "-N" | "--no-hostonly" | "--no-host-only" => Some(false),
+                _ => None,
+            }
         });
     // What dracut's modules write from the running machine; `base.conf`, `00-btrfs.conf` and the like are always there.
     let from_machine = |baked: &BakedArgument| {
@@ -101,5 +103,5 @@ fn hostonly(maker: &Maker, has_hostonly_files: bool) -> Option<bool> {
         let devices = ["root", "resume", "rd.lvm.", "rd.md.uuid", "rd.luks.", "rd.dm.uuid"];
         devices.iter().any(|device| key.starts_with(device))
     };
-    said.last().or_else(|| (has_hostonly_files || maker.cmdline.iter().any(from_machine)).then_some(true))
+    said.next().or_else(|| (has_hostonly_files || maker.cmdline.iter().any(from_machine)).then_some(true))
 }
