@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::fingerprint::Fingerprint;
 use super::load::{MESSAGE, Plan, Remedy, Rule, severity_of};
+use super::shell;
 use super::snippet::Lines;
 use super::value::{self, Boxed, Object, Unknown};
 use super::{Evaluation, Input};
@@ -312,9 +313,9 @@ impl Case<'_> {
 
 fn fixed(remedy: &Remedy, text: Option<String>, line: Place) -> Fix {
     match remedy {
-        Remedy::Command(_) => Fix::Command { command: text.unwrap_or_default() },
+        Remedy::Command(_) => Fix::Command { command: shell::command(&text.unwrap_or_default()) },
         Remedy::Advice(_) => Fix::Advice { text: text.unwrap_or_default() },
-        Remedy::Replace(_) => Fix::Replace { at: line, with: text },
+        Remedy::Replace(_) => Fix::Replace { at: line, with: text.as_deref().map(shell::line) },
     }
 }
 

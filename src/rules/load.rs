@@ -15,7 +15,7 @@ use super::check::{Checked, Issue, Scope, check, quoted, suggest};
 use super::definition::{FixStep, Replace, RuleFile};
 use super::error::{RuleError, Scalar};
 use super::types::{Builder, Kind, Type, Types};
-use super::{functions, template};
+use super::{functions, shell, template};
 use crate::finding::Severity;
 use crate::place::Place;
 use crate::simulate::Boot;
@@ -109,7 +109,7 @@ pub(super) struct Plan {
     pub(super) entry: Option<IdedExpr>,
     /// None: the one of `severities`.
     pub(super) severity: Option<IdedExpr>,
-    /// Holds the templates `message` and `fix/0`, `fix/1`...
+    /// Holds the templates `message` and `fix/0`, `fix/1`... with the suffix of what they are.
     pub(super) tera: Tera,
     pub(super) fix: Vec<Step>,
     /// Top-level names that the templates read.
@@ -199,6 +199,8 @@ impl Loader<'_> {
         let entry = self.entry(file.entry.as_ref(), &scope);
         let (severities, severity) = self.severity(&file.severity, &scope)?;
         let mut tera = Tera::new();
+        tera.autoescape_on([shell::COMMAND, shell::LINE]);
+        tera.set_escape_fn(shell::mark);
         let mut used = BTreeSet::new();
         self.template(&mut tera, MESSAGE, &file.message, &scope, &mut used);
         let mut fix = Vec::new();
@@ -396,6 +398,7 @@ impl Loader<'_> {
             .and_then(|condition| self.typed(condition, scope, &Kind::Bool, "a condition"));
         match (step.command, step.replace, step.advice) {
             (Some(text), None, None) => {
+                let name = format!("{name}{}", shell::COMMAND);
                 self.template(tera, &name, &text, scope, used);
                 Some((Step { condition, at: None, template: Some(name) }, Remedy::Command(text.value)))
             }
@@ -408,6 +411,7 @@ impl Loader<'_> {
                 let at = at.as_ref().and_then(|at| self.place_of_line(at, scope));
                 match (with, delete) {
                     (Some(text), false) => {
+                        let name = format!("{name}{}", shell::LINE);
                         self.template(tera, &name, &text, scope, used);
                         Some((
                             Step { condition, at, template: Some(name) },

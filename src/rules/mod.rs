@@ -20,6 +20,7 @@ mod fingerprint;
 pub mod fixture;
 mod functions;
 mod load;
+mod shell;
 mod snippet;
 mod template;
 #[cfg(test)]

@@ -343,6 +343,14 @@ fn values_are_no_templates() {
 }
 
 #[test]
+fn values_in_commands_are_quoted() {
+    let text = "when: \"true\"\nlet:\n  hostile: '\"$(reboot)\"'\nfix:\n  - command: \"blkid {{ hostile }}\"\n  - command: \"x {{ hostile | upper | safe }}\"";
+    let evaluation = run(&rule(text), &[]);
+    let command = |command: &str| Fix::Command { command: command.to_owned() };
+    assert_eq!(evaluation.findings[0].fix, [command("blkid '$(reboot)'"), command("x $(REBOOT)")]);
+}
+
+#[test]
 fn a_message_that_cannot_be_filled_in_loses_no_finding() {
     let evaluation =
         run(&rule("each: mounts\nat: it.at\nmessage: \"{{ it.device.name | upper | length + 1 }}\""), &[]);
@@ -499,6 +507,43 @@ fn rules_with_one_id_are_refused() {
     let files = vec![("a/r.yaml".into(), text.clone()), ("b/r.yaml".into(), text)];
     let errors = set.add(files).unwrap_err();
     assert!(errors[0].message.contains("there is already a rule `r`: a/r.yaml"), "{errors:?}");
+}
+
+/// The fenced blocks of `rules/README.md` in one language.
+fn readme(language: &str) -> Vec<&'static str> {
+    let text = include_str!("../../rules/README.md");
+    let blocks = text.split("\n```").skip(1).step_by(2);
+    let found: Vec<&str> = blocks.filter_map(|block| block.strip_prefix(&format!("{language}\n"))).collect();
+    assert!(!found.is_empty(), "{language}");
+    found
+}
+
+#[test]
+fn the_rule_that_the_readme_teaches_loads() {
+    let set = RuleSet::empty().unwrap();
+    let text = readme("yaml")[0];
+    let loaded = load::load("README.md", "fstab-kernel-name", text, &set.language);
+    let drawn = loaded.map_err(|errors| errors[0].draw(false));
+    assert_eq!(drawn.map(|rule| rule.id).unwrap_or_else(|drawn| panic!("{drawn}")), "fstab-kernel-name");
+}
+
+#[test]
+fn the_conditions_that_the_readme_shows_are_sound() {
+    let set = RuleSet::empty().unwrap();
+    for line in readme("cel")[0].lines() {
+        let condition = line.split("//").next().unwrap_or_default().trim().replace('"', "\\\"");
+        let yaml = rule(&format!("each: fstab.entries\nat: it.at\nwhen: \"{condition}\""));
+        let drawn = load::load("r.yaml", "r", &yaml, &set.language).map_err(|errors| errors[0].draw(false));
+        assert!(drawn.is_ok(), "{}", drawn.unwrap_err());
+    }
+}
+
+#[test]
+fn every_function_is_taught() {
+    let text = include_str!("../../rules/README.md");
+    for (name, _) in functions::USAGE {
+        assert!(text.contains(name), "{name}");
+    }
 }
 
 #[test]
