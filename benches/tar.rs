@@ -4,7 +4,10 @@
 
 #![allow(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 #![allow(clippy::expect_used, reason = "a benchmark may stop with a message")]
-#![expect(clippy::disallowed_methods, reason = "it makes archives of its own and compares bootproof with tar")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it makes archives of its own and compares bootproof with tar"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,7 +18,8 @@ const BAR: f64 = 1.3;
 /// Rounds in which each contender runs once, after one that warms the page cache.
 const ROUNDS: usize = 9;
 /// How the archives are compressed: the option of tar(1), and the end of the name.
-const COMPRESSIONS: [(&str, &str); 3] = [("--format=gnu", "tar"), ("--gzip", "tar.gz"), ("--zstd", "tar.zst")];
+const COMPRESSIONS: [(&str, &str); 3] =
+    [("--format=gnu", "tar"), ("--gzip", "tar.gz"), ("--zstd", "tar.zst")];
 
 fn main() {
     let Some(root) = std::env::var_os("BOOTPROOF_BENCH_ROOT").map(PathBuf::from) else {

@@ -21,6 +21,8 @@ pub enum ProblemKind {
     Unreadable,
     /// It was read, but is not what it should be.
     Malformed,
+    /// The archive that the system came in breaks off: files may be missing.
+    Incomplete,
     /// It is larger, deeper or longer than the limit.
     OverLimit,
 }
@@ -142,6 +144,8 @@ impl<'a> Gather<'a> {
     /// Notes trouble with a look-up, and returns what would settle it.
     pub fn note_lookup(&self, error: &LookupError) -> String {
         let (path, kind) = match error {
+            // The archive's damage is told once, not for each file that it may have held.
+            LookupError::Lost { path } => return format!("`{path}`, or a whole archive"),
             LookupError::TooLarge { path, .. } => (path, ProblemKind::OverLimit),
             LookupError::Absent { path }
             | LookupError::Unreadable { path, .. }
@@ -157,7 +161,7 @@ impl<'a> Gather<'a> {
         for damage in self.tree.damage() {
             self.note(Problem {
                 at: Place::file(damage.path.as_str()),
-                kind: ProblemKind::Malformed,
+                kind: if damage.incomplete { ProblemKind::Incomplete } else { ProblemKind::Malformed },
                 message: damage.message.clone(),
             });
         }

@@ -6,12 +6,13 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Backend, Content, LookupError, Node, NodeKind, Tree, display_path};
+use super::{Backend, Content, Damage, LookupError, Node, NodeKind, Tree, display_path};
 
 /// Files, directories and links by path.
 #[derive(Debug, Default, Clone)]
 pub struct Memory {
     nodes: BTreeMap<PathBuf, (Node, Arc<[u8]>)>,
+    damage: Vec<Damage>,
 }
 
 impl Memory {
@@ -59,6 +60,13 @@ impl Memory {
         self.nodes.insert(path, (node, bytes));
     }
 
+    /// Says that the system came in an archive that breaks off, so that what is not there is not known.
+    #[must_use]
+    pub fn damaged(mut self, archive: &str, message: &str) -> Self {
+        self.damage.push(Damage { path: archive.to_owned(), message: message.to_owned(), incomplete: true });
+        self
+    }
+
     /// The tree over these files.
     #[must_use]
     pub fn into_tree(self) -> Tree {
@@ -102,5 +110,9 @@ impl Backend for Memory {
             Some((_, bytes)) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
             None => Err(LookupError::Absent { path: display_path(path) }),
         }
+    }
+
+    fn damage(&self) -> &[Damage] {
+        &self.damage
     }
 }

@@ -73,6 +73,12 @@ pub enum LookupError {
         /// The path asked for, relative to the root.
         path: String,
     },
+    /// It is not in what could be read of an archive that breaks off, which may have held it.
+    #[error("`{path}` is not in the part of the archive that could be read")]
+    Lost {
+        /// The path asked for, relative to the root.
+        path: String,
+    },
     /// It is there (or may be), but cannot be read.
     #[error("`{path}` cannot be read: {reason}")]
     Unreadable {
@@ -119,6 +125,7 @@ impl LookupError {
     /// The same trouble, said of the path that was asked for and not of the one that its links led to.
     fn about(mut self, asked: &Path) -> Self {
         let (Self::Absent { path }
+        | Self::Lost { path }
         | Self::Unreadable { path, .. }
         | Self::LinkLoop { path }
         | Self::WrongKind { path, .. }
@@ -212,6 +219,8 @@ pub struct Damage {
     pub path: String,
     /// A sentence.
     pub message: String,
+    /// Files may be missing that the system has: what is not there is unknown and not absent.
+    pub incomplete: bool,
 }
 
 /// A whole file that was read.
@@ -232,6 +241,8 @@ pub struct Tree {
     backend: Box<dyn Backend>,
     origin: String,
     live: bool,
+    /// The archive breaks off: what is not there is unknown.
+    incomplete: bool,
     directories: Memo,
     watcher: Option<Watcher>,
 }
@@ -252,7 +263,8 @@ impl Tree {
     }
 
     fn over(backend: Box<dyn Backend>, origin: String, live: bool) -> Self {
-        Self { backend, origin, live, directories: Memo::default(), watcher: None }
+        let incomplete = backend.damage().iter().any(|damage| damage.incomplete);
+        Self { backend, origin, live, incomplete, directories: Memo::default(), watcher: None }
     }
 
     /// Tells `watcher` the path of each file that is opened from now on, so that it can be shown what takes long.
@@ -337,7 +349,8 @@ impl Tree {
     pub fn list(&self, path: impl AsRef<Path>) -> Result<Vec<OsString>, LookupError> {
         let path = path.as_ref();
         let (resolved, node) = self.look_up(path, true)?;
-        if let Some(node) = node.filter(|node| node.kind != NodeKind::Directory) {
+        let node = node.ok_or_else(|| self.absent(path))?;
+        if node.kind != NodeKind::Directory {
             return Err(LookupError::WrongKind {
                 path: display_path(path),
                 found: kind_name(&node.kind),
@@ -361,7 +374,7 @@ impl Tree {
 
     fn open_resolved(&self, path: &Path) -> Result<(Box<dyn Content>, Node, PathBuf), LookupError> {
         let (resolved, node) = self.look_up(path, true)?;
-        let node = node.ok_or_else(|| LookupError::Absent { path: display_path(path) })?;
+        let node = node.ok_or_else(|| self.absent(path))?;
         if node.kind != NodeKind::File {
             return Err(LookupError::WrongKind {
                 path: display_path(path),
@@ -378,12 +391,18 @@ impl Tree {
 
     fn found(&self, path: &Path, follow_last: bool) -> Result<Node, LookupError> {
         let (_, node) = self.look_up(path, follow_last)?;
-        node.ok_or_else(|| LookupError::Absent { path: display_path(path) })
+        node.ok_or_else(|| self.absent(path))
+    }
+
+    /// The answer for a name that is not there: in an archive that breaks off, nobody knows.
+    fn absent(&self, path: &Path) -> LookupError {
+        let path = display_path(path);
+        if self.incomplete { LookupError::Lost { path } } else { LookupError::Absent { path } }
     }
 
     fn look_up(&self, path: &Path, follow_last: bool) -> Result<(PathBuf, Option<Node>), LookupError> {
         resolve::look_up(self.backend.as_ref(), &self.directories, path, follow_last)
-            .map_err(|error| error.about(path))
+            .map_err(|error| if error.is_absent() { self.absent(path) } else { error.about(path) })
     }
 
     /// Reads the file that `path` leads to, at most [`TEXT_LIMIT`] bytes.

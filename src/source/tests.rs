@@ -76,8 +76,9 @@ fn as_tar(things: &[(String, Thing)]) -> Tree {
             Thing::Link(target) => add(path, ::tar::EntryType::Symlink, "", target),
         }
     }
-    let bytes = builder.into_inner().unwrap();
-    open::open_stream(std::io::Cursor::new(bytes)).unwrap()
+    let file = tempfile::NamedTempFile::new().unwrap();
+    make_file(file.path(), &builder.into_inner().unwrap());
+    Tree::open_root(file.path()).unwrap()
 }
 
 fn named(path: &str, thing: Thing) -> (String, Thing) {

@@ -11,6 +11,10 @@ const STATUS: &str = "var/lib/dpkg/status";
 const STATUS_LIMIT: u64 = 128 << 20;
 
 pub(super) fn gather(gather: &Gather<'_>) -> Option<Inventory> {
+    // Also where an archive breaks off: then it is not known which manager it is.
+    if !gather.tree.exists(STATUS) {
+        return None;
+    }
     let at = Place::file(STATUS);
     let (list, broken) = match gather.found(gather.tree.read_limited(STATUS, STATUS_LIMIT)) {
         Found::Absent => return None,

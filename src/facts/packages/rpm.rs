@@ -17,7 +17,7 @@ pub(super) fn gather(gather: &Gather<'_>) -> Option<Inventory> {
     let paths = DIRECTORIES.iter().flat_map(|directory| FILES.map(|file| format!("{directory}/{file}")));
     for path in paths {
         let list = match gather.tree.open(&path) {
-            Err(LookupError::Absent { .. }) => continue,
+            Err(LookupError::Absent { .. } | LookupError::Lost { .. }) => continue,
             // rpm --initdb, and Debian's rpm, leave an empty file.
             Ok((_, node)) if node.len == 0 => continue,
             Ok((content, _)) => read(gather, &path, content),
@@ -26,7 +26,8 @@ pub(super) fn gather(gather: &Gather<'_>) -> Option<Inventory> {
         note_log(gather, &path);
         return Some(inventory(&path, list));
     }
-    SOSREPORT.iter().find_map(|path| match gather.read(path) {
+    let written_down_at = SOSREPORT.iter().filter(|path| gather.tree.exists(path));
+    written_down_at.copied().find_map(|path| match gather.read(path) {
         Found::Present(file) => Some(inventory(path, Known::Known(written_down(&file)))),
         Found::Absent => None,
         Found::Unreadable { needs } => Some(inventory(path, Known::Unknown { needs })),

@@ -58,7 +58,7 @@ fn elf_machine(gather: &Gather<'_>, path: &str) -> Option<&'static str> {
     let mut content = match gather.tree.open(path) {
         Ok((content, _)) => content,
         // Absent is no trouble; `sbin/init` that cannot be read is, but the next program tells as well.
-        Err(LookupError::Absent { .. }) => return None,
+        Err(LookupError::Absent { .. } | LookupError::Lost { .. }) => return None,
         Err(error) => {
             gather.note_lookup(&error);
             return None;

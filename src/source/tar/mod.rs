@@ -237,17 +237,20 @@ impl Intake {
                     "the archive is damaged at byte {}: {}; what could be read of it is used",
                     one.position, one.reason
                 ),
+                incomplete: true,
             })
             .collect();
         let unnamed = self.rejected_in_all - self.rejected.len();
         notes.extend(self.rejected.into_iter().map(|(path, why)| Damage {
             path,
             message: format!("a member of the archive is not used: {}", why.reason()),
+            incomplete: why == Rejected::TooMany,
         }));
         if unnamed > 0 {
             notes.push(Damage {
                 path: escape_bytes(name.as_bytes()),
                 message: format!("{unnamed} more members of the archive are not used for reasons as these"),
+                incomplete: false,
             });
         }
         let others: Vec<String> = index.other_roots().take(5).map(escape_bytes).collect();
@@ -259,6 +262,7 @@ impl Intake {
                     escape_bytes(index.root()),
                     others.join("`, `")
                 ),
+                incomplete: false,
             });
         }
         Ok(Archive { index, origin, damage: notes })
