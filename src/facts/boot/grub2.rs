@@ -19,6 +19,10 @@ use crate::place::{Place, Span};
 
 /// Statements carried out at most; a menu of a thousand entries needs some ten thousand.
 const MAX_STEPS: u32 = 200_000;
+/// Bytes that one command may expand to; the kernel takes a command line of 4,096 at most.
+const MAX_COMMAND: usize = 64 * 1024;
+/// Bytes of an expanded command that count as a step.
+const BYTES_PER_STEP: usize = 256;
 /// Nesting of functions and included files; the shells of distributions nest two deep.
 const MAX_NESTING: u32 = 16;
 /// Entries in all menus together.
@@ -136,7 +140,7 @@ impl<'a> Runner<'a> {
     fn run(&mut self, statements: &[Statement]) -> Option<bool> {
         let mut result = Some(true);
         for statement in statements {
-            self.steps = self.steps.saturating_add(1);
+            self.spend(1);
             if self.steps > MAX_STEPS {
                 if !std::mem::replace(&mut self.is_over_limit, true) {
                     let at = Place::file(Arc::clone(&self.path));
@@ -186,7 +190,7 @@ impl<'a> Runner<'a> {
         if self.entries > MAX_ENTRIES {
             return None;
         }
-        let fields: Vec<Value> = menu.words.iter().flat_map(|word| self.fields(word)).collect();
+        let fields = self.fields(&menu.words);
         let (title, id) = title_and_id(&fields)?;
         let body: Rc<[Statement]> = menu.body.as_slice().into();
         let path = Arc::clone(&self.path);
@@ -200,12 +204,29 @@ impl<'a> Runner<'a> {
         Some(true)
     }
 
-    fn fields(&self, word: &Word) -> Vec<Value> {
-        expand(word, &self.path, &self.variables)
+    /// The fields that a command's words become, as far as they fit into [`MAX_COMMAND`].
+    fn fields(&mut self, words: &[Word]) -> Vec<Value> {
+        let mut fields = Vec::new();
+        let mut length = 0;
+        for word in words {
+            let more = expand(word, &self.path, &self.variables);
+            // A stretch costs memory even if it is short.
+            length += more.iter().map(|field| field.len() + 16 * field.pieces.len()).sum::<usize>();
+            if length > MAX_COMMAND {
+                break;
+            }
+            fields.extend(more);
+        }
+        self.spend(length / BYTES_PER_STEP);
+        fields
+    }
+
+    fn spend(&mut self, steps: usize) {
+        self.steps = self.steps.saturating_add(u32::try_from(steps).unwrap_or(u32::MAX));
     }
 
     fn command(&mut self, words: &[Word]) -> Option<bool> {
-        let fields: Vec<Value> = words.iter().flat_map(|word| self.fields(word)).collect();
+        let fields = self.fields(words);
         let (first, arguments) = fields.split_first()?;
         let name = first.known_text()?;
         match name.as_str() {

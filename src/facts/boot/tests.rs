@@ -416,6 +416,8 @@ fn hostile_scripts_end() {
         "function a { b; b; b; b }\nfunction b { c; c; c; c }\nfunction c { a; a; a }\na\n".to_owned(),
         format!("set a=xxxxxxxx\n{}", "set a=$a$a$a$a\n".repeat(500)),
         "if unknown; then x=1; fi\n".repeat(2000),
+        format!("set a={}\n{}", "x ".repeat(4000), format!("echo {}\n", "$a".repeat(2000)).repeat(100)),
+        format!("set a={}\n{}", "x".repeat(8000), format!("echo {}\n", "$a ".repeat(2000)).repeat(100)),
     ];
     for script in scripts {
         let config = read(Memory::new().file("boot/grub/grub.cfg", &script));

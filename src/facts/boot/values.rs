@@ -12,6 +12,8 @@ use crate::place::Place;
 const MAX_WORD: usize = 8 * 1024;
 /// Stretches that a word may be made of.
 const MAX_PIECES: usize = 256;
+/// Fields that one word may become.
+const MAX_FIELDS: usize = 1024;
 /// Variables that a script may set; those of distributions set some thirty.
 pub(super) const MAX_VARIABLES: usize = 1024;
 
@@ -21,11 +23,23 @@ pub(super) struct Value {
     pub(super) pieces: Vec<Piece>,
     /// What would settle the part of it that the input does not say; then `?` stands for that part.
     pub(super) needs: Option<String>,
+    /// Bytes of all stretches together.
+    length: usize,
 }
 
 impl Value {
+    fn empty() -> Self {
+        Self { pieces: Vec::new(), needs: None, length: 0 }
+    }
+
+    /// Bytes of its text.
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
     pub(super) fn known(text: impl Into<String>, at: Place) -> Self {
-        Self { pieces: vec![Piece { text: text.into(), at }], needs: None }
+        let text = text.into();
+        Self { length: text.len(), pieces: vec![Piece { text, at }], needs: None }
     }
 
     pub(super) fn unknown(needs: impl Into<String>, at: Place) -> Self {
@@ -62,12 +76,13 @@ impl Value {
             let text = piece.text.get(cut..).unwrap_or_default().to_owned();
             pieces.push(Piece { text, at: shifted(&piece.at, cut) });
         }
-        Self { pieces, needs: self.needs.clone() }
+        Self { length: pieces.iter().map(|piece| piece.text.len()).sum(), pieces, needs: self.needs.clone() }
     }
 
     fn push(&mut self, piece: Piece) {
-        let length: usize = self.pieces.iter().map(|piece| piece.text.len()).sum();
-        if self.pieces.len() < MAX_PIECES && length + piece.text.len() <= MAX_WORD {
+        let length = self.length.saturating_add(piece.text.len());
+        if self.pieces.len() < MAX_PIECES && length <= MAX_WORD {
+            self.length = length;
             self.pieces.push(piece);
         }
     }
@@ -131,18 +146,20 @@ impl Variables {
 
 /// What a word becomes: one field, or none or several if unquoted variables in it hold blanks.
 pub(super) fn expand(word: &Word, path: &Arc<str>, variables: &Variables) -> Vec<Value> {
-    let empty = || Value { pieces: Vec::new(), needs: None };
     let mut fields = Vec::new();
     let mut field: Option<Value> = None;
     for part in &word.parts {
+        if fields.len() >= MAX_FIELDS {
+            break;
+        }
         match part {
             Part::Text { text, span } => {
-                field.get_or_insert_with(empty).push(Piece { text: text.clone(), at: span.at(path) });
+                field.get_or_insert_with(Value::empty).push(Piece { text: text.clone(), at: span.at(path) });
             }
             Part::Variable { name, is_quoted } => {
                 let value = lookup(name, word, path, variables);
                 if *is_quoted {
-                    let field = field.get_or_insert_with(empty);
+                    let field = field.get_or_insert_with(Value::empty);
                     append(field, value);
                 } else {
                     split_into(&mut fields, &mut field, value);
@@ -162,7 +179,7 @@ fn lookup(name: &str, word: &Word, path: &Arc<str>, variables: &Variables) -> Va
         None if matches!(name, "grub_platform" | "grub_cpu" | "?" | "net_default_server") => {
             Value::unknown(format!("what GRUB's `{name}` is at boot"), word.span.at(path))
         }
-        None => Value { pieces: Vec::new(), needs: None },
+        None => Value::empty(),
     }
 }
 
@@ -180,7 +197,7 @@ fn split_into(fields: &mut Vec<Value>, field: &mut Option<Value>, value: Value) 
         for chunk in piece.text.split_inclusive([' ', '\t', '\n']) {
             let text = chunk.trim_end_matches([' ', '\t', '\n']);
             if !text.is_empty() {
-                let open = field.get_or_insert_with(|| Value { pieces: Vec::new(), needs: None });
+                let open = field.get_or_insert_with(Value::empty);
                 open.push(Piece { text: text.to_owned(), at: shifted(&piece.at, offset) });
                 open.needs = open.needs.take().or_else(|| value.needs.clone());
             }
