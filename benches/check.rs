@@ -46,12 +46,19 @@ fn measure_system(system: &Path) -> bool {
         MEMORY_BAR / 1024
     );
     let shown = system.display().to_string();
-    let mut check = Contender::new(env!("CARGO_BIN_EXE_bootproof"), &["check", &shown, "--target", "kvm", "--fail-on", "none"]);
+    let mut check = Contender::new(
+        env!("CARGO_BIN_EXE_bootproof"),
+        &["check", &shown, "--target", "kvm", "--fail-on", "none"],
+    );
     check.name = "bootproof check --target kvm".to_owned();
     let others: Vec<(Contender, f64)> =
         images.iter().map(|image| (Contender::new("zstd", &["-dc", &member_file(image)]), BAR)).collect();
     // One kernel is what the bar is for; with more the ratio to each initrd alone is shown.
-    let others = if images.len() == 1 { others } else { others.into_iter().map(|(c, _)| (c, f64::INFINITY)).collect() };
+    let others = if images.len() == 1 {
+        others
+    } else {
+        others.into_iter().map(|(c, _)| (c, f64::INFINITY)).collect()
+    };
     compare(&check, &others) && (images.len() > 2 || peak <= MEMORY_BAR)
 }
 

@@ -325,7 +325,9 @@ impl<'a> Root<'a> {
             Lookup::Unknown { .. } => {}
         }
         match &spec.name {
-            DeviceName::ById(_) | DeviceName::ByPath(_) | DeviceName::DiskLink(_) if !target.is_same() => {
+            DeviceName::ById(_) | DeviceName::ByPath(_) | DeviceName::DiskLink(_)
+                if !target.is_same() && !moves_along(&spec.name) =>
+            {
                 let detail = format!(
                     "root={raw} follows from the old disk's identity or place, which {} lacks",
                     target.name
@@ -376,6 +378,15 @@ impl<'a> Root<'a> {
             }
         }
     }
+}
+
+/// Whether a link in `/dev/disk/by-id` is made from what is on the disk, and so exists on other hardware, too: the names
+/// and UUIDs of dm and md devices and of physical volumes (udev's 13-dm-disk.rules, 63-md-raid-arrays.rules, 69-dm-lvm.rules).
+fn moves_along(name: &DeviceName) -> bool {
+    let DeviceName::ById(id) = name else { return false };
+    ["dm-name-", "dm-uuid-", "md-name-", "md-uuid-", "lvm-pv-uuid-"]
+        .iter()
+        .any(|prefix| id.starts_with(prefix))
 }
 
 /// The `root=` that is baked into a dracut image.
