@@ -384,7 +384,7 @@ impl<'a> Root<'a> {
 /// and UUIDs of dm and md devices and of physical volumes (udev's 13-dm-disk.rules, 63-md-raid-arrays.rules, 69-dm-lvm.rules).
 fn moves_along(name: &DeviceName) -> bool {
     let DeviceName::ById(id) = name else { return false };
-    ["dm-name-", "dm-uuid-", "md-name-", "md-uuid-", "lvm-pv-uuid-"]
+    ["dm-name-", "dm-uuid-LVM-", "dm-uuid-CRYPT-", "md-name-", "md-uuid-", "lvm-pv-uuid-"]
         .iter()
         .any(|prefix| id.starts_with(prefix))
 }
