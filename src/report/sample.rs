@@ -212,7 +212,6 @@ fn findings() -> Vec<Finding> {
             ],
             refs: vec!["dracut(8)".into(), "https://www.kernel.org/doc/html/latest/driver-api/virtio/virtio.html".into()],
             fingerprint: format!("a1b2c3{line}"),
-            ..base.clone()
         });
     }
     let lines = [

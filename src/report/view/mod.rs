@@ -175,6 +175,9 @@ fn next(report: &Report, groups: &[Group]) -> String {
             format!("mend `{rule}` first (`bootproof explain {rule}` says more), then check again", rule = group.rule)
         }
         (Verdict::Fail, None) => "see at which step the boot stops, mend that, then check again".to_owned(),
+        (Verdict::Pass, None) if report.boots.is_empty() && report.system.system.container.is_some() => {
+            "check the machine instead: this is the root of a container, which boots nothing of its own".to_owned()
+        }
         (Verdict::Pass, None) if report.boots.is_empty() => {
             "give bootproof the boot loader's configuration as well (`/boot` may be a file system of its own that is \
              not mounted), or name a kernel: `bootproof boot --kernel`"
