@@ -53,3 +53,63 @@ fn sort_key(finding: &Finding) -> impl Ord + '_ {
     let place = (finding.severity, &at.path, at.line, &finding.rule, &finding.target);
     (place, &finding.entry, at.column, &finding.message, &finding.fingerprint)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    fn parts(report: Report) -> Parts {
+        let Report { system, targets, boots, findings, not_evaluated, .. } = report;
+        Parts { system, targets, boots, findings, not_evaluated }
+    }
+
+    #[test]
+    fn the_order_in_which_rules_ran_does_not_show() {
+        let expected = serde_json::to_value(sample::san_server()).unwrap();
+        let mut shuffled = parts(sample::san_server());
+        shuffled.findings.reverse();
+        shuffled.not_evaluated.rotate_left(1);
+        shuffled.findings.extend_from_within(2..4);
+        let report = Report::build(shuffled, Some(Severity::High));
+        assert_eq!(serde_json::to_value(report).unwrap(), expected);
+    }
+
+    #[test]
+    fn findings_are_sorted_by_severity_path_line_and_rule() {
+        let report = sample::san_server();
+        let keys: Vec<_> = report
+            .findings
+            .iter()
+            .map(|finding| (finding.severity, &finding.at.path, finding.at.line))
+            .collect();
+        assert!(keys.is_sorted(), "{keys:?}");
+    }
+
+    #[test]
+    fn the_verdict_follows_the_gate() {
+        let verdict = |severity: Severity, gate| {
+            let mut parts = parts(sample::healthy());
+            let mut finding = sample::san_server().findings.remove(0);
+            finding.severity = severity;
+            parts.findings.push(finding);
+            Report::build(parts, gate).verdict
+        };
+        assert_eq!(verdict(Severity::High, Some(Severity::High)), Verdict::Fail);
+        assert_eq!(verdict(Severity::Blocker, Some(Severity::High)), Verdict::Fail);
+        assert_eq!(verdict(Severity::Medium, Some(Severity::High)), Verdict::Pass);
+        assert_eq!(verdict(Severity::Info, Some(Severity::Info)), Verdict::Fail);
+        assert_eq!(verdict(Severity::Blocker, None), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_default_entry_that_does_not_boot_fails_even_if_no_rule_says_so() {
+        let mut without_findings = parts(sample::san_server());
+        without_findings.findings.clear();
+        assert_eq!(Report::build(without_findings, Some(Severity::Blocker)).verdict, Verdict::Fail);
+        let mut only_another = parts(sample::san_server());
+        only_another.findings.clear();
+        only_another.boots.retain(|boot| !boot.default);
+        assert_eq!(Report::build(only_another, Some(Severity::Blocker)).verdict, Verdict::Pass);
+    }
+}

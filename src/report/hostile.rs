@@ -101,3 +101,26 @@ fn text_without_paths_and_commands_fits_80_columns() {
         assert!(line.chars().count() <= 80, "{line}");
     }
 }
+
+#[test]
+fn many_findings_of_one_rule_stay_one_block() {
+    let mut report = sample::san_server();
+    let finding = report.findings.iter().find(|finding| finding.rule == "fstab-kernel-name").unwrap().clone();
+    report.findings = (0..20_000_u32)
+        .map(|line| {
+            let mut finding = finding.clone();
+            finding.at.line = Some(line / 2);
+            finding.target = Some(if line % 2 == 0 { "kvm" } else { "vmware" }.to_owned());
+            finding.fingerprint = line.to_string();
+            finding
+        })
+        .collect();
+    for (format, text) in [
+        ("text", text::render(&report, text::Colour::Plain)),
+        ("markdown", markdown::render(&report).unwrap()),
+        ("html", html::render(&report).unwrap()),
+    ] {
+        assert!(text.len() < 2_000_000, "{format}");
+        assert!(text.contains("9500 more"), "{format}");
+    }
+}
