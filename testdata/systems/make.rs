@@ -11,7 +11,7 @@ mod pack;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pack::{Archive, Kernel, Library, Package, bzimage, gzip, packages_bdb};
+use pack::{Archive, Kernel, Library, Package, bzimage, gzip, packages_bdb, packages_sqlite};
 
 /// A file to be written, by its path below `testdata/systems`.
 pub(crate) type Generated = (String, Vec<u8>);
@@ -310,7 +310,7 @@ const EL9_BUILTIN: [&str; 5] = [
 
 /// A RHEL 9 under VMware: its initrd holds what that machine needs, and LVM only looks at the disk with its WWID.
 fn rhel9(tree: &mut Tree<'_>) {
-    let release = "5.14.0-503.11.1.el9_5.x86_64";
+    let release = "5.14.0-284.11.1.el9_2.x86_64";
     let table = fs::read_to_string(folder().join("linux-5.14-el9.modules")).unwrap();
     let kernel = Kernel::new(release, &table, &EL9_BUILTIN).with_xz();
     tree.kernel(&kernel, "usr/lib/modules");
@@ -320,8 +320,8 @@ fn rhel9(tree: &mut Tree<'_>) {
         image.link(link, to);
     }
     image.link("init", "usr/lib/systemd/systemd");
-    image.file("usr/lib/dracut/dracut-057-70.git20240819.el9", "");
-    let arguments = "-f --kver '5.14.0-503.11.1.el9_5.x86_64'\n";
+    image.file("usr/lib/dracut/dracut-057-21.git20230214.el9", "");
+    let arguments = "-f --kver '5.14.0-284.11.1.el9_2.x86_64'\n";
     image.file("usr/lib/dracut/build-parameter.txt", arguments);
     let modules = "bash systemd systemd-initrd dbus i18n kernel-modules kernel-modules-extra rootfs-block terminfo \
         udev-rules dracut-systemd usrmount base fs-lib shutdown dm lvm";
@@ -331,7 +331,7 @@ fn rhel9(tree: &mut Tree<'_>) {
     image.folder("etc/cmdline.d");
     image.file(
         "etc/initrd-release",
-        "NAME=\"Red Hat Enterprise Linux\"\nVERSION=\"9.5 (Plow) dracut-057-70.git20240819.el9\"\n",
+        "NAME=\"Red Hat Enterprise Linux\"\nVERSION=\"9.2 (Plow) dracut-057-21.git20230214.el9\"\n",
     );
     image.file("etc/lvm/lvm.conf", tree.text("etc/lvm/lvm.conf"));
     image.file("etc/lvm/devices/system.devices", tree.text("etc/lvm/devices/system.devices"));
@@ -362,6 +362,15 @@ fn rhel9(tree: &mut Tree<'_>) {
     ];
     kernel.only(&own).add_to(&mut image, "usr/lib/modules");
     let mut early = Archive::new();
+    tree.add("var/lib/rpm/rpmdb.sqlite", packages_sqlite(&RHEL9_PACKAGES));
     early.file("early_cpio", "1\n").file("kernel/x86/microcode/GenuineIntel.bin", vec![0; 64]);
     tree.add(&format!("boot/initramfs-{release}.img"), [early.build(), gzip(&image.build())].concat());
 }
+
+/// What the rpm database of the RHEL 9 machine knows, as far as it matters here.
+const RHEL9_PACKAGES: [Package; 4] = [
+    package("dracut", "057", "21.git20230214.el9", &[("/usr/bin/", "dracut")]),
+    package("kernel-core", "5.14.0", "284.11.1.el9_2", &[]),
+    package("lvm2", "2.03.17", "7.el9", &[("/etc/lvm/", "lvm.conf")]),
+    package("redhat-release", "9.2", "0.13.el9", &[("/usr/lib/", "os-release")]),
+];

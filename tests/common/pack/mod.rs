@@ -16,5 +16,5 @@ mod tree;
 pub use elf::{Library, Module};
 pub use image::{Archive, gzip, xz};
 pub use kernel::bzimage;
-pub use rpm::{Package, packages_bdb};
+pub use rpm::{Package, packages_bdb, packages_sqlite};
 pub use tree::Kernel;

@@ -1,5 +1,5 @@
-//! An rpm database in Berkeley DB's hash format, as RHEL 8 and older keep `/var/lib/rpm/Packages`: a metadata page,
-//! one bucket, and each header in a chain of overflow pages.
+//! rpm databases. In Berkeley DB's hash format, as RHEL 8 and older keep `/var/lib/rpm/Packages`: a metadata page, one
+//! bucket, and each header in a chain of overflow pages. In SQLite, as RHEL 9 keeps `/var/lib/rpm/rpmdb.sqlite`.
 
 use std::iter::repeat_n;
 
@@ -39,6 +39,71 @@ pub fn packages_bdb(packages: &[Package]) -> Vec<u8> {
     database.extend(bucket(&items));
     database.extend(overflow.into_iter().flatten());
     database
+}
+
+/// A database of these packages in SQLite, with the one table that rpm rebuilds the others from (lib/backend/sqlite.c
+/// of rpm; <https://www.sqlite.org/fileformat2.html>): a page for the schema, a page for the rows.
+pub fn packages_sqlite(packages: &[Package]) -> Vec<u8> {
+    let sql = "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB NOT NULL)";
+    let text = |text: &str| (13 + 2 * text.len(), text.as_bytes().to_vec());
+    let root_page = (1, vec![2]);
+    let schema = record(&[text("table"), text("Packages"), text("Packages"), root_page, text(sql)]);
+    let rows: Vec<Vec<u8>> = packages
+        .iter()
+        .map(|package| {
+            let header = header(package);
+            // The row's number stands for the key, which is null in the record.
+            record(&[(0, Vec::new()), (12 + 2 * header.len(), header)])
+        })
+        .collect();
+
+    let mut file = b"SQLite format 3\0".to_vec();
+    file.extend(u16::try_from(PAGE).unwrap().to_be_bytes());
+    file.extend([1, 1, 0, 64, 32, 32]);
+    // change counter, pages, free list, schema's cookie and format, cache, largest root, UTF-8, three unused
+    file.extend([1, 2, 0, 0, 1, 4, 0, 0, 1, 0, 0, 0].into_iter().flat_map(u32::to_be_bytes));
+    file.extend([0; 20]);
+    file.extend([1, 3_034_001].into_iter().flat_map(u32::to_be_bytes)); // valid for that change; the writer's version
+    leaf(&mut file, &[schema]);
+    leaf(&mut file, &rows);
+    file
+}
+
+/// Fills the page that `file` ends in, or the next one, with rows numbered from 1.
+fn leaf(file: &mut Vec<u8>, rows: &[Vec<u8>]) {
+    let page_end = (file.len() + 1).next_multiple_of(PAGE);
+    let page_start = page_end - PAGE;
+    let mut body = Vec::new();
+    let mut pointers = Vec::new();
+    for (number, row) in (1..).zip(rows) {
+        let cell = [variable(row.len()), variable(number), row.clone()].concat();
+        body.splice(0..0, cell);
+        pointers.extend(u16::try_from(PAGE - body.len()).unwrap().to_be_bytes());
+    }
+    let start = u16::try_from(PAGE - body.len()).unwrap().to_be_bytes();
+    let count = u16::try_from(rows.len()).unwrap().to_be_bytes();
+    file.extend([&[13, 0, 0], count.as_slice(), &start, &[0], &pointers].concat());
+    assert!(file.len() + body.len() <= page_end, "the packages need a second page, after {page_start}");
+    file.resize(page_end - body.len(), 0);
+    file.extend(body);
+}
+
+/// A record: the serial types of its columns, then their values.
+fn record(columns: &[(usize, Vec<u8>)]) -> Vec<u8> {
+    let types: Vec<u8> = columns.iter().flat_map(|(kind, _)| variable(*kind)).collect();
+    let values = columns.iter().flat_map(|(_, value)| value.iter().copied());
+    variable(types.len() + 1).into_iter().chain(types).chain(values).collect()
+}
+
+/// A number in SQLite's variable length: seven bits a byte, the first ones first.
+fn variable(number: usize) -> Vec<u8> {
+    let mut bytes = vec![u8::try_from(number & 0x7f).unwrap()];
+    let mut rest = number >> 7;
+    while rest > 0 {
+        bytes.insert(0, u8::try_from(rest & 0x7f).unwrap() | 0x80);
+        rest >>= 7;
+    }
+    bytes
 }
 
 /// A key and its data: data beyond a few bytes goes to overflow pages, and the bucket says where.
