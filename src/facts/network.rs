@@ -7,12 +7,14 @@
 mod groups;
 mod ifcfg;
 mod names;
+mod profiles;
 
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::setting::{Misread, Setting};
 use super::{Gather, Known};
 use crate::parse::routes;
 use crate::place::Place;
@@ -27,6 +29,9 @@ pub struct Network {
     pub routes: Vec<Route>,
     /// Rules of udev's persistent-net files that give an interface its name; commented ones are not listed.
     pub persistent_names: Vec<PersistentName>,
+    /// What names or pins an interface in the other managers' configuration: `.link` and `.network` files, NetworkManager's
+    /// keyfiles, netplan, ifupdown. Wildcards and what is for any card are left out.
+    pub profiles: Vec<Profile>,
     /// The rules file that writes a new persistent name for each interface it does not know
     /// (`75-persistent-net-generator.rules` and its forebears); null when udev has none, or it is masked. Unknown when
     /// the input has none of udev's own rules.
@@ -35,15 +40,6 @@ pub struct Network {
     pub network_scripts: bool,
     /// Whether NetworkManager is installed.
     pub networkmanager: bool,
-}
-
-/// A value and where it is set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Setting {
-    /// The value, quotes removed.
-    pub value: String,
-    /// The assignment.
-    pub at: Place,
 }
 
 /// Whose ifcfg files they are.
@@ -80,6 +76,8 @@ pub struct Ifcfg {
     pub device: Option<Setting>,
     /// The interface it is for: `DEVICE`, else (SUSE) the file's name; null when only `HWADDR` could tell.
     pub interface: Option<String>,
+    /// Whether that is a name after a slot or an address of the machine: `ens192`, `enp3s0`, `eno1`, `em1`, `p1p1`.
+    pub interface_by_slot: bool,
     /// `HWADDR` (SUSE: none), the address that the interface must have to be configured; lower case.
     pub hwaddr: Option<Setting>,
     /// `MACADDR` (SUSE: `LLADDR`), the address that the interface is given; lower case.
@@ -121,16 +119,7 @@ pub struct Ifcfg {
     /// Other files that are not passed over and have the same `UUID`.
     pub same_uuid: Vec<Place>,
     /// What the shell would not take for an assignment, or a quote that is never closed.
-    pub mistakes: Vec<IfcfgMistake>,
-}
-
-/// Something in an ifcfg file that is no assignment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct IfcfgMistake {
-    /// Where.
-    pub at: Place,
-    /// A sentence.
-    pub message: String,
+    pub mistakes: Vec<Misread>,
 }
 
 /// What a line of a route or rule file is.
@@ -182,6 +171,43 @@ pub struct PersistentName {
     pub ifcfg: Option<Place>,
 }
 
+/// Whose configuration it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Manager {
+    /// systemd.link(5): gives interfaces their names.
+    Link,
+    /// systemd.network(5).
+    Networkd,
+    /// nm-settings-keyfile(5).
+    Networkmanager,
+    /// netplan-yaml(5).
+    Netplan,
+    /// interfaces(5).
+    Ifupdown,
+}
+
+/// A configuration that is for one interface or one card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Profile {
+    /// What says which interface: the address, else the path, else the name.
+    pub at: Place,
+    /// Whose it is.
+    pub manager: Manager,
+    /// The interface's name that it is for; null when it goes by address or path alone.
+    pub interface: Option<Setting>,
+    /// Whether that is a name after a slot or an address of the machine: `ens192`, `enp3s0`, `eno1`, `em1`, `p1p1`.
+    pub interface_by_slot: bool,
+    /// The card's address that it is for, lower case.
+    pub mac: Option<Setting>,
+    /// The card's path that it is for (`pci-0000:03:00.0`).
+    pub path: Option<Setting>,
+    /// The name that the interface is given.
+    pub renames_to: Option<Setting>,
+    /// Whether the interface comes up at boot by it; false for `.link` files, which only name.
+    pub starts_at_boot: bool,
+}
+
 /// Directory of Red Hat's network scripts and their configuration.
 const RED_HAT: &str = "etc/sysconfig/network-scripts";
 /// Directory of SUSE's network configuration; on Red Hat's systems this is a file.
@@ -217,6 +243,7 @@ pub fn gather(gather: &Gather<'_>) -> Network {
     network.routes = read_routes(gather, &network.ifcfgs);
     network.persistent_names = names::read(gather, &network.ifcfgs);
     network.name_generator = names::generator(gather);
+    network.profiles = profiles::read(gather);
     network
 }
 
@@ -258,6 +285,19 @@ fn read_routes(gather: &Gather<'_>, ifcfgs: &[Ifcfg]) -> Vec<Route> {
         }
     }
     found
+}
+
+/// Whether a name is made of where the card is plugged in, or of its address (systemd.net-naming-scheme(7),
+/// biosdevname(1)), so that another machine gives another.
+pub(super) fn is_by_slot(name: &str) -> bool {
+    let digits = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
+    let dell = name
+        .strip_prefix('p')
+        .and_then(|rest| rest.split_once('p'))
+        .is_some_and(|(bus, port)| digits(bus) && digits(port));
+    let numbered = ["ens", "enp", "eno", "enP", "em"];
+    dell || name.starts_with("enx")
+        || numbered.iter().any(|start| name.strip_prefix(start).is_some_and(digits))
 }
 
 #[cfg(test)]
@@ -392,6 +432,63 @@ mod tests {
         assert_eq!(names[0].conflicts, [names[1].at.clone()]);
         assert!(names[2].conflicts.is_empty() && names[2].ifcfg.is_none() && names[0].ifcfg.is_some());
         assert!(matches!(network.name_generator, Known::Known(Some(_))));
+    }
+
+    #[test]
+    fn profiles_of_all_managers_say_which_card_they_are_for() {
+        let network = gathered(
+            Memory::new()
+                .file("etc/systemd/network/10-lan.link", "[Match]\nMACAddress=00:00:5E:00:53:01\n[Link]\nName=lan0\n")
+                .file("etc/systemd/network/20-any.network", "[Match]\nName=en*\n")
+                .file("etc/systemd/network/30.network", "[Match]\nName=ens192\n")
+                .file(
+                    "etc/NetworkManager/system-connections/lan.nmconnection",
+                    "[connection]\ntype=ethernet\nautoconnect=false\n[ethernet]\nmac-address=00:00:5E:00:53:02\n",
+                )
+                .file(
+                    "etc/NetworkManager/system-connections/br0.nmconnection",
+                    "[connection]\ntype=bridge\ninterface-name=br0\n",
+                )
+                .file("etc/netplan/50.yaml", "network:\n  ethernets:\n    enp3s0: {dhcp4: true}\n")
+                .file("etc/network/interfaces", "source interfaces.d/*\nauto lo eno1\niface lo inet loopback\n")
+                .file("etc/network/interfaces.d/lan", "iface eno1 inet dhcp\niface eno1 inet6 auto\n"),
+        );
+        let text = |setting: &Option<Setting>| setting.as_ref().map_or(String::new(), |s| s.value.clone());
+        let rows: Vec<_> = network
+            .profiles
+            .iter()
+            .map(|p| {
+                format!(
+                    "{}|{}|{}|{}|{}",
+                    p.at,
+                    text(&p.interface),
+                    text(&p.mac),
+                    text(&p.renames_to),
+                    p.starts_at_boot
+                )
+            })
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                "etc/systemd/network/10-lan.link:2||00:00:5e:00:53:01|lan0|false",
+                "etc/systemd/network/30.network:2|ens192|||true",
+                "etc/NetworkManager/system-connections/lan.nmconnection:5||00:00:5e:00:53:02||false",
+                "etc/netplan/50.yaml:3|enp3s0|||true",
+                "etc/network/interfaces.d/lan:1|eno1|||true",
+            ]
+        );
+        assert!(network.profiles.iter().filter(|p| p.interface.is_some()).all(|p| p.interface_by_slot));
+    }
+
+    #[test]
+    fn names_after_slots_are_told_from_others() {
+        for name in ["ens192", "enp3s0f0", "eno1", "em1", "p1p1", "enx00005e005301"] {
+            assert!(is_by_slot(name), "{name}");
+        }
+        for name in ["eth0", "lan0", "bond0", "ppp0", "pp", "empty", "ens", "wlan0"] {
+            assert!(!is_by_slot(name), "{name}");
+        }
     }
 
     #[test]

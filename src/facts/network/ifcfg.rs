@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::groups::Groups;
-use super::{Ifcfg, IfcfgFamily, IfcfgMistake, Network, Setting};
+use super::{Ifcfg, IfcfgFamily, Network, is_by_slot};
 use crate::facts::Gather;
+use crate::facts::setting::{Misread, Setting};
 use crate::parse::ifcfg::{self, Assignment};
 use crate::place::Place;
 use crate::source::{File, escape_bytes};
@@ -95,11 +96,7 @@ fn describe(file: &File, name: &str, family: IfcfgFamily, old_is_ignored: bool) 
     let setting = |key: &str| text.get(key).map(|found| setting_of(found, path));
     let given = |key: &str| setting(key).filter(|setting| !setting.value.is_empty());
     let red_hat = family == IfcfgFamily::RedHat;
-    let mistakes: Vec<IfcfgMistake> = text
-        .mistakes
-        .iter()
-        .map(|mistake| IfcfgMistake { at: mistake.span.at(path), message: mistake.message.clone() })
-        .collect();
+    let mistakes = text.mistakes.iter().map(|mistake| Misread::new(mistake, path)).collect();
     let device = given("DEVICE");
     let hwaddr = if red_hat { given("HWADDR") } else { pinned_by_name(name, path) };
     let onboot = setting(if red_hat { "ONBOOT" } else { "STARTMODE" });
@@ -110,7 +107,9 @@ fn describe(file: &File, name: &str, family: IfcfgFamily, old_is_ignored: bool) 
         None => red_hat,
     };
     let by_name = hwaddr.is_none().then(|| name.to_owned());
+    let interface = device.as_ref().map(|device| device.value.clone()).or(by_name);
     Ifcfg {
+        interface_by_slot: interface.as_deref().is_some_and(is_by_slot),
         at: Place::file(Arc::clone(path)),
         name: name.to_owned(),
         family,
@@ -119,7 +118,7 @@ fn describe(file: &File, name: &str, family: IfcfgFamily, old_is_ignored: bool) 
         ignored_by_networkmanager: is_backup_for_networkmanager(name),
         alias: red_hat && (name.contains(':') || name.contains("-range")),
         loopback: name == "lo" || device.as_ref().is_some_and(|device| device.value == "lo"),
-        interface: device.as_ref().map(|device| device.value.clone()).or(by_name),
+        interface,
         device,
         hwaddr: hwaddr.map(lower),
         macaddr: given(if red_hat { "MACADDR" } else { "LLADDR" }).map(lower),

@@ -1,0 +1,150 @@
+//! netplan's YAML, as far as it says which card an interface is (netplan-yaml(5): `ethernets`, `match`, `set-name`).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use super::Mistake;
+use crate::place::Span;
+
+/// One interface under `ethernets`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ethernet {
+    /// Its id: the interface's name unless `match` says otherwise.
+    pub id: String,
+    /// Place of the definition.
+    pub span: Span,
+    /// Whether it has a `match`.
+    pub matches: bool,
+    /// `match: macaddress`.
+    pub mac: Option<(String, Span)>,
+    /// `match: name`.
+    pub name: Option<(String, Span)>,
+    /// `set-name`.
+    pub set_name: Option<(String, Span)>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    network: Option<Network>,
+}
+
+#[derive(Deserialize)]
+struct Network {
+    #[serde(default)]
+    ethernets: Option<BTreeMap<String, Spanned<Option<Definition>>>>,
+}
+
+#[derive(Deserialize)]
+struct Definition {
+    #[serde(rename = "match")]
+    matching: Option<Match>,
+    #[serde(rename = "set-name")]
+    set_name: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+struct Match {
+    macaddress: Option<Spanned<String>>,
+    name: Option<Spanned<serde_json::Value>>,
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// What is wrong with the YAML, or where it is not of the shape that netplan takes.
+pub fn parse(bytes: &[u8]) -> Result<Vec<Ethernet>, Mistake> {
+    let text = String::from_utf8_lossy(bytes);
+    let file: Option<File> = serde_saphyr::from_str(&text).map_err(|error| {
+        let at = error.location();
+        let span = at.map_or(Span::line(1), |at| point(at.line(), at.column()));
+        // The drawing of the place that follows the first line is not ours.
+        let message = error.to_string().lines().next().unwrap_or_default().to_owned();
+        Mistake { span, message }
+    })?;
+    let ethernets =
+        file.and_then(|file| file.network).and_then(|network| network.ethernets).unwrap_or_default();
+    let read = ethernets.into_iter().map(|(id, definition)| {
+        let span = point(definition.referenced.line(), definition.referenced.column());
+        let definition = definition.value;
+        let matching = definition.as_ref().and_then(|definition| definition.matching.as_ref());
+        Ethernet {
+            id,
+            span,
+            matches: matching.is_some(),
+            mac: matching.and_then(|matching| matching.macaddress.as_ref()).map(placed),
+            name: matching.and_then(|matching| {
+                let name = matching.name.as_ref()?;
+                Some((
+                    name.value.as_str()?.to_owned(),
+                    point(name.referenced.line(), name.referenced.column()),
+                ))
+            }),
+            set_name: definition.as_ref().and_then(|definition| definition.set_name.as_ref()).map(placed),
+        }
+    });
+    Ok(read.collect())
+}
+
+fn placed(value: &Spanned<String>) -> (String, Span) {
+    (value.value.clone(), point(value.referenced.line(), value.referenced.column()))
+}
+
+fn point(line: u64, column: u64) -> Span {
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    Span::new(number(line), number(column), number(column))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn interfaces_and_what_they_match() {
+        let text = "network:\n  version: 2\n  ethernets:\n    ens3:\n      dhcp4: true\n    lan:\n      match:\n        macaddress: \"00:00:5e:00:53:01\"\n      set-name: lan0\n    any:\n      match: {name: \"en*\"}\n    empty:\n";
+        let read = parse(text.as_bytes()).unwrap();
+        let rows: Vec<_> = read
+            .iter()
+            .map(|e| {
+                let text = |value: &Option<(String, Span)>| {
+                    value.as_ref().map(|(text, span)| (text.clone(), span.line))
+                };
+                (e.id.as_str(), text(&e.mac), text(&e.name), text(&e.set_name))
+            })
+            .collect();
+        let some = |text: &str, line| Some((text.to_owned(), line));
+        assert_eq!(
+            rows,
+            [
+                ("any", None, some("en*", 11), None),
+                ("empty", None, None, None),
+                ("ens3", None, None, None),
+                ("lan", some("00:00:5e:00:53:01", 8), None, some("lan0", 9)),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_netplan_has_a_place() {
+        assert_eq!(parse(b"").unwrap(), []);
+        assert_eq!(parse(b"network:\n  ethernets:\n    a: [\n").unwrap_err().span.line, 3);
+        assert!(parse(b"network: {ethernets: {a: 5}}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn an_interface_comes_back(id in "[a-z][a-z0-9]{1,10}") {
+            prop_assume!(!matches!(id.as_str(), "null" | "true" | "false" | "yes" | "no" | "on" | "off"));
+            let read = parse(format!("network: {{ethernets: {{{id}: {{dhcp4: true}}}}}}").as_bytes()).unwrap();
+            prop_assert_eq!(&read[0].id, &id);
+        }
+    }
+}
