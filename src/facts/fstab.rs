@@ -73,8 +73,9 @@ pub struct Mount {
     pub automount: bool,
     /// The seconds or time span of `x-systemd.device-timeout=`, as written.
     pub device_timeout: Option<String>,
-    /// systemd drops to emergency mode if this cannot be mounted: local, mounted at boot, no `nofail`, and not the
-    /// root itself.
+    /// The boot stops in a shell if the device is not there: local, mounted at boot, no `nofail`, and not the root
+    /// itself. systemd drops to emergency mode; before it, `fsck -A` fails for what has a number in field 6, and
+    /// what has none just stays unmounted.
     pub required_at_boot: bool,
     /// Whether the machine had what the first field names when the evidence was taken.
     pub device_found: Known<bool>,
@@ -132,7 +133,7 @@ pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Fstab {
         ["usr/lib/systemd/systemd", "lib/systemd/systemd", "usr/lib/systemd/system", "lib/systemd/system"];
     let by_systemd = systemd.iter().any(|path| gather.tree.exists(path));
     let fstab = match gather.read_config("etc/fstab") {
-        Found::Present(file) => read(&file, devices),
+        Found::Present(file) => read(&file, devices, by_systemd),
         Found::Absent => Fstab::default(),
         Found::Unreadable { needs } => {
             Fstab { present: true, entries: Known::Unknown { needs }, ..Fstab::default() }
@@ -141,15 +142,16 @@ pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Fstab {
     Fstab { by_systemd, ..fstab }
 }
 
-fn read(file: &File, devices: &BlockDevices) -> Fstab {
+fn read(file: &File, devices: &BlockDevices, by_systemd: bool) -> Fstab {
     let parsed = fstab::parse(&file.bytes);
-    let mut entries: Vec<Mount> = parsed.entries.iter().map(|entry| mount(entry, file, devices)).collect();
+    let mut entries: Vec<Mount> =
+        parsed.entries.iter().map(|entry| mount(entry, file, devices, by_systemd)).collect();
     relate(&mut entries);
     let mistakes = parsed.flaws.iter().map(|flaw| mistake(flaw, file)).collect();
-    Fstab { present: true, by_systemd: false, entries: Known::Known(entries), mistakes }
+    Fstab { present: true, by_systemd, entries: Known::Known(entries), mistakes }
 }
 
-fn mount(entry: &Entry, file: &File, devices: &BlockDevices) -> Mount {
+fn mount(entry: &Entry, file: &File, devices: &BlockDevices, by_systemd: bool) -> Mount {
     let spec = entry.spec.text.clone();
     let device = DeviceSpec::parse(&spec);
     let fstype = entry.fstype.text.clone();
@@ -176,7 +178,13 @@ fn mount(entry: &Entry, file: &File, devices: &BlockDevices) -> Mount {
         options_at: entry.options.as_ref().map_or(entry.span, |field| field.span).at(&file.path),
         passno_at: entry.passno_span.unwrap_or(entry.span).at(&file.path),
         is_boot: matches!(mountpoint.as_str(), "/boot" | "/boot/efi" | "/efi"),
-        required_at_boot: is_local && !is_swap && !nofail && !noauto && !automount && !is_root,
+        required_at_boot: is_local
+            && (by_systemd || entry.passno != 0)
+            && !is_swap
+            && !nofail
+            && !noauto
+            && !automount
+            && !is_root,
         device_timeout: option_value(&options, "x-systemd.device-timeout="),
         device_found: if source == MountSource::Disk { device_found } else { Known::Known(true) },
         stable_spec: found.and_then(|found| found.stable_spec()),
@@ -412,6 +420,7 @@ mod tests {
         let blkid = "/dev/sda1: UUID=\"aa\" TYPE=\"ext4\"\n/dev/sda2: UUID=\"bb\" TYPE=\"swap\"\n";
         let tree = Memory::new()
             .file("etc/fstab", text)
+            .file("usr/lib/systemd/systemd", "")
             .file("sos_commands/block/blkid_-c_.dev.null", blkid)
             .into_tree();
         let limits = Limits::default();
@@ -444,6 +453,15 @@ mod tests {
             let mount = &mounts(&format!("{line}\n"))[0];
             assert_eq!((mount.source, mount.required_at_boot), (source, required), "{line}");
         }
+    }
+
+    #[test]
+    fn before_systemd_only_what_is_checked_stops_the_boot() {
+        let text = "UUID=aa /a ext4 defaults 0 2\nUUID=bb /b ext4 defaults 0 0\n";
+        let (tree, limits) = (Memory::new().file("etc/fstab", text).into_tree(), Limits::default());
+        let fstab = gather(&Gather::new(&tree, &limits), &BlockDevices::default());
+        let required: Vec<_> = fstab.entries.get().unwrap().iter().map(|m| m.required_at_boot).collect();
+        assert_eq!(required, [true, false]);
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub struct MultipathMount {
     pub is_root: bool,
     /// It is swap.
     pub is_swap: bool,
-    /// systemd drops to emergency mode if it is not there.
+    /// The boot stops in a shell if it is not there.
     pub required_at_boot: bool,
     /// Mounted by hand alone.
     pub noauto: bool,
