@@ -118,7 +118,7 @@ fn kernel(
 }
 
 /// The release that the image says it is, and its machine. An image that says none is noted as trouble.
-fn read_image(gather: &Gather<'_>, path: &str) -> (Known<Option<String>>, Option<String>) {
+pub(super) fn read_image(gather: &Gather<'_>, path: &str) -> (Known<Option<String>>, Option<String>) {
     let mut content = match gather.found(gather.tree.open(path)) {
         Found::Present((content, _)) => content,
         Found::Absent => return (Known::unknown(format!("the kernel image `{path}`")), None),

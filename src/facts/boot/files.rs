@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use crate::facts::{Gather, Known};
+use crate::facts::{Gather, Known, kernels};
 use crate::source::NodeKind;
 
 /// The files that loaders name.
@@ -47,6 +47,7 @@ impl<'a> BootFiles<'a> {
         let mut candidates = vec![path.to_owned(), format!("boot/{path}")];
         if let Some((subvolume, below)) = path.split_once('/') {
             if subvolume.starts_with('@') {
+                let below = below.split_once("/snapshot/").map_or(below, |(_, below)| below);
                 candidates.extend([below.to_owned(), format!("boot/{below}")]);
             }
             if subvolume.eq_ignore_ascii_case("efi") {
@@ -73,6 +74,12 @@ impl<'a> BootFiles<'a> {
             Look::Unreadable(..) => None,
             Look::Absent => Some(false),
         }
+    }
+
+    /// The release that the kernel image at `path` says it is.
+    pub(super) fn image_release(&self, path: &str) -> Option<String> {
+        let (release, _) = kernels::read_image(self.gather, path);
+        release.get().cloned().flatten()
     }
 
     /// The name of the file that `path` leads to: SLES's `boot/vmlinuz` is a link to `vmlinuz-3.0.101-default`.
@@ -158,6 +165,7 @@ mod tests {
             ("/boot/vmlinuz-6.1", "boot/vmlinuz-6.1", true),
             ("(hd0,0)/vmlinuz-6.1", "boot/vmlinuz-6.1", true),
             ("/@/boot/vmlinuz-6.1", "boot/vmlinuz-6.1", true),
+            ("/@/.snapshots/1/snapshot/boot/vmlinuz-6.1", "boot/vmlinuz-6.1", true),
             ("/EFI/x.efi", "boot/efi/EFI/x.efi", true),
             ("/vmlinuz-6.2", "boot/vmlinuz-6.2", false),
             ("/boot/vmlinuz-6.2", "boot/vmlinuz-6.2", false),

@@ -95,7 +95,7 @@ pub struct BootEntry {
     pub kernel_at: Place,
     /// Whether the kernel is there. Unknown if `/boot` is a file system of its own that the input does not hold.
     pub kernel_exists: Known<bool>,
-    /// The kernel's release, from its file's name or BLS `version`; null if neither says.
+    /// The kernel's release, from its file's name, BLS `version`, or the image itself; null if none of them says.
     pub release: Option<String>,
     /// The initrds, in the order in which the loader joins them.
     pub initrds: Vec<EntryFile>,

@@ -48,11 +48,18 @@ impl RawEntry {
             return None;
         }
         let (kernel, kernel_exists) = files.locate(&self.kernel.path);
+        // os-prober lists the systems on other partitions, whose files are not in this one.
+        let is_foreign = self.id.starts_with("osprober-");
+        let elsewhere = || Known::unknown("the file system of another system, which os-prober found");
+        let kernel_exists = if is_foreign { elsewhere() } else { kernel_exists };
         let named = release_of(&kernel).or_else(|| files.final_name(&kernel).as_deref().and_then(release_of));
         let initrds = self.initrds.into_iter().map(|written| {
             let (path, exists) = files.locate(&written.path);
-            EntryFile { path, exists, at: written.at }
+            EntryFile { path, exists: if is_foreign { elsewhere() } else { exists }, at: written.at }
         });
+        let version = self.version.filter(|version| !version.starts_with("0-rescue"));
+        let is_there = kernel_exists.get() == Some(&true);
+        let release = named.or(version).or_else(|| files.image_release(&kernel).filter(|_| is_there));
         let is_rescue = is_rescue(&self.title, &kernel, self.cmdline.get());
         Some(BootEntry {
             id: self.id,
@@ -60,7 +67,7 @@ impl RawEntry {
             at: self.at,
             source: self.source,
             default: false,
-            release: named.or(self.version.filter(|version| !version.starts_with("0-rescue"))),
+            release,
             kernel,
             kernel_at: self.kernel.at,
             kernel_exists,

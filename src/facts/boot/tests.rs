@@ -151,6 +151,13 @@ fn an_included_file_adds_entries() {
 }
 
 #[test]
+fn files_of_systems_on_other_partitions_are_unknown() {
+    let other = "menuentry 'Other (on /dev/sdb1)' --id 'osprober-gnulinux-simple-0a1b' {\n linux /boot/vmlinuz-5.4 ro\n}\n";
+    let config = read(debian().file("boot/grub/custom.cfg", other));
+    assert!(config.entries.last().unwrap().kernel_exists.needs().is_some());
+}
+
+#[test]
 fn a_missing_initrd_is_known_to_be_missing() {
     let tree = Memory::new().file("boot/grub/grub.cfg", DEBIAN).file("boot/vmlinuz-6.1.0-18-amd64", "");
     let config = read(tree);
