@@ -19,6 +19,8 @@ use bootproof::simulate::{Boot, simulate};
 use bootproof::source::Tree;
 use bootproof::target::{Target, select};
 
+include!(concat!(env!("OUT_DIR"), "/built_in_rules.rs"));
+
 const ROUNDS: usize = 15;
 /// Evaluating all rules, as a share of reading and simulating the system.
 const SHARE_LIMIT: f64 = 0.10;
@@ -78,26 +80,13 @@ fn main() -> ExitCode {
 /// A folder with a thousand rules: the built-in ones, over and over, under other names.
 fn thousand() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("there is room for rules");
-    let mut sources = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules"), 0, &mut sources);
-    for (number, source) in (0..1000).zip(sources.iter().cycle()) {
+    for (number, source) in (0..1000).zip(BUILT_IN.iter().map(|(_, source)| source).cycle()) {
         let id = source.lines().find(|line| line.starts_with("id:")).expect("a rule has an id");
         let name = format!("copy-{number}");
         let text = source.replacen(id, &format!("id: {name}"), 1);
         fs::write(folder.path().join(format!("{name}.yaml")), text).expect("a rule can be written");
     }
     folder
-}
-
-fn collect(folder: &Path, depth: usize, sources: &mut Vec<String>) {
-    let entries = fs::read_dir(folder).expect("the rules are there");
-    for path in entries.map(|entry| entry.expect("the rules can be listed").path()) {
-        if path.is_dir() && !path.ends_with("targets") && !path.ends_with("console") {
-            collect(&path, depth + 1, sources);
-        } else if depth > 0 && path.extension().is_some_and(|extension| extension == "yaml") {
-            sources.push(fs::read_to_string(&path).expect("a rule can be read"));
-        }
-    }
 }
 
 fn timed(work: impl FnOnce() -> usize) -> Duration {
