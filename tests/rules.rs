@@ -91,3 +91,12 @@ fn each_fixture_belongs_to_a_rule() {
         assert!(rules.get(name(&path)).is_some(), "{} belongs to no rule", path.display());
     }
 }
+
+/// An id is a promise: waivers, tickets and the catalogue name it. A rule that goes takes its id with it, and a new
+/// one is added here on purpose.
+#[test]
+fn the_ids_of_rules_are_these() {
+    let rules = rules();
+    let ids: Vec<&str> = rules.rules().iter().map(|rule| rule.id.as_str()).collect();
+    insta::assert_snapshot!(ids.join("\n"));
+}
