@@ -1,6 +1,13 @@
 //! What is broken, hostile or missing: each run ends with the exit code of the contract, names the file, and still
 //! checks everything else.
 #![expect(clippy::disallowed_methods, reason = "makes broken systems, and starts bootproof")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 use std::fs;
 use std::io::Write as _;
