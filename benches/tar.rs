@@ -1,6 +1,6 @@
 //! `check` of a tar, against listing the tar with tar(1) and checking the directory that it was made of.
 //!
-//! `BOOTPROOF_BENCH_ROOT` names the root directory of a system; benches/README.md says how to get one.
+//! `BOOTPROOF_BENCH_SYSTEMS` names root directories, separated by colons; benches/README.md says how to get one.
 
 #![allow(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 #![allow(clippy::expect_used, reason = "a benchmark may stop with a message")]
@@ -22,21 +22,26 @@ const COMPRESSIONS: [(&str, &str); 3] =
     [("--format=gnu", "tar"), ("--gzip", "tar.gz"), ("--zstd", "tar.zst")];
 
 fn main() {
-    let Some(root) = std::env::var_os("BOOTPROOF_BENCH_ROOT").map(PathBuf::from) else {
-        println!("set BOOTPROOF_BENCH_ROOT (see benches/README.md)");
-        return;
-    };
-    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let systems = std::env::var_os("BOOTPROOF_BENCH_SYSTEMS").unwrap_or_default();
+    let systems: Vec<PathBuf> =
+        std::env::split_paths(&systems).filter(|path| !path.as_os_str().is_empty()).collect();
+    if systems.is_empty() {
+        println!("set BOOTPROOF_BENCH_SYSTEMS (see benches/README.md)");
+    }
     let mut good = true;
-    for (option, end) in COMPRESSIONS {
-        let archive = scratch.path().join(format!("system.{end}"));
-        let mut tar = Command::new("tar");
-        tar.arg("-C").arg(&root).args(["-c", option, "-f"]).arg(&archive).arg(".");
-        if run(&mut tar).is_none() {
-            println!("{end}: tar cannot make it here");
-            continue;
+    for root in &systems {
+        println!("{}", root.display());
+        let scratch = tempfile::tempdir().expect("a scratch folder");
+        for (option, end) in COMPRESSIONS {
+            let archive = scratch.path().join(format!("system.{end}"));
+            let mut tar = Command::new("tar");
+            tar.arg("-C").arg(root).args(["-c", option, "-f"]).arg(&archive).arg(".");
+            if run(&mut tar).is_none() {
+                println!("  {end}: tar cannot make it here");
+                continue;
+            }
+            good &= measure(root, &archive, end);
         }
-        good &= measure(&root, &archive, end);
     }
     println!("{}", if good { "all bars held" } else { "NOT all bars held" });
 }
@@ -50,13 +55,13 @@ fn measure(root: &Path, archive: &Path, end: &str) -> bool {
     }
     let medians = [median(&mut listings), median(&mut directories), median(&mut archives)];
     let [Some(listing), Some(directory), Some(own)] = medians else {
-        println!("{end}: something did not run");
+        println!("  {end}: something did not run");
         return false;
     };
     let ratio = own / (listing + directory);
     let verdict = if ratio <= BAR { "ok" } else { "TOO SLOW" };
     println!(
-        "{end:<8} check TAR {own:>7.0} ms, tar tf {listing:>7.0} ms, check DIR {directory:>7.0} ms: ratio {ratio:.2}, \
+        "  {end:<8} check TAR {own:>7.0} ms, tar tf {listing:>7.0} ms, check DIR {directory:>7.0} ms: ratio {ratio:.2}, \
          bar {BAR}: {verdict}"
     );
     ratio <= BAR
