@@ -103,8 +103,15 @@ fn a_root_without_a_boot_loader_is_checked_as_far_as_it_goes() {
     let output = bootproof(&["check", text(root.path()), "--target", "kvm"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert!(stdout(&output).contains("No boot entry was found"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_folder_without_a_system_is_an_error_and_not_a_clean_bill() {
     let empty = TempDir::new().unwrap();
-    assert_eq!(code(&bootproof(&["check", text(empty.path())])), 0);
+    let output = bootproof(&["check", text(empty.path())]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains(text(empty.path())), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "");
 }
 
 #[test]

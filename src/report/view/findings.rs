@@ -136,6 +136,12 @@ pub(super) fn groups(report: &Report) -> Vec<Group> {
             None => by_rule.push(vec![finding]),
         }
     }
+    // Targets are named in the order in which they were asked for.
+    let asked =
+        |finding: &&Finding| report.targets.iter().position(|t| finding.target.as_ref() == Some(&t.name));
+    for findings in &mut by_rule {
+        findings.sort_by_key(asked);
+    }
     let mut groups: Vec<Group> = by_rule.iter().filter_map(|findings| group(report, findings)).collect();
     number_repeated_anchors(&mut groups);
     groups
@@ -169,7 +175,7 @@ fn group(report: &Report, findings: &[&Finding]) -> Option<Group> {
     Some(Group {
         anchor: anchor(&first.rule),
         rule: shown(&first.rule),
-        severity: first.severity,
+        severity: findings.iter().map(|finding| finding.severity).min()?,
         title: shown(&first.title),
         why: shown_lines(&first.why),
         decides: first.decides.iter().map(|id| shown(id)).collect(),
