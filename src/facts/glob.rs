@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::Gather;
-use crate::source::display_path;
+use crate::source::{LookupError, display_path};
 
 /// Paths that one pattern may give; an include of more files than this is hostile.
 const MAX_PATHS: usize = 4096;
@@ -25,7 +25,16 @@ pub(super) fn expand(gather: &Gather<'_>, pattern: &str) -> Vec<String> {
             match matcher(&name) {
                 None => next.push(join(directory, &name)),
                 Some(matcher) => {
-                    let names = gather.tree.list(directory).unwrap_or_default();
+                    let names = match gather.tree.list(directory) {
+                        Ok(names) => names,
+                        Err(error) => {
+                            // A file where a directory would have to be just does not match.
+                            if matches!(error, LookupError::Unreadable { .. }) {
+                                gather.note_lookup(&error);
+                            }
+                            continue;
+                        }
+                    };
                     let names = names.iter().filter_map(|entry| entry.to_str());
                     // A leading dot has to be matched by a dot (glob(7)).
                     let names = names.filter(|entry| entry.starts_with('.') == name.starts_with('.'));

@@ -94,7 +94,11 @@ const PROGRAMS: [(&str, bool, &[&str]); 19] = [
     ("sudo", false, &["usr/bin/sudo"]),
     ("curl", false, &["usr/bin/curl"]),
     ("openssl", false, &["usr/bin/openssl"]),
-    ("nginx", false, &["usr/sbin/nginx"]),
+    (
+        "nginx",
+        false,
+        &["usr/sbin/nginx", "usr/local/nginx/sbin/nginx", "usr/local/sbin/nginx", "opt/nginx/sbin/nginx"],
+    ),
     ("apache", false, &["usr/sbin/httpd", "usr/sbin/apache2"]),
     (
         "mod_ssl",

@@ -27,29 +27,31 @@ pub(super) fn read(gather: &Gather<'_>) -> Vec<Wish> {
 /// nginx takes every protocol's name whatever it was built with, and sets the options that the library has
 /// (`ngx_ssl_create`): a protocol that is missing is missing in silence.
 fn read_nginx(gather: &Gather<'_>, wishes: &mut Vec<Wish>) {
-    const PREFIX: &str = "etc/nginx";
-    let includes = |file: &File| {
-        let config = nginx::parse(&file.bytes);
-        let asked = config.directives.into_iter().filter(|directive| directive.name == "include");
-        asked.filter_map(|d| d.arguments.first().map(|path| relative_to(PREFIX, path))).collect()
-    };
-    walk(gather, "etc/nginx/nginx.conf", &includes, &mut |file| {
-        let config = nginx::parse(&file.bytes);
-        for mistake in config.mistakes {
-            let at = mistake.span.at(&file.path);
-            gather.note(Problem { at, kind: ProblemKind::Malformed, message: mistake.message });
-        }
-        for directive in config.directives.into_iter().filter(|d| d.name == "ssl_protocols") {
-            wishes.push(Wish {
-                at: directive.span.at(&file.path),
-                service: "nginx",
-                choice: tls::listed(directive.arguments.iter().map(String::as_str)),
-                value: directive.arguments.join(" "),
-                setting: directive.name,
-                consequence: Consequence::PassedOver,
-            });
-        }
-    });
+    // Packages, then what its own `configure` and the Passenger installer choose.
+    for prefix in ["etc/nginx", "usr/local/nginx/conf", "opt/nginx/conf"] {
+        let includes = |file: &File| {
+            let config = nginx::parse(&file.bytes);
+            let asked = config.directives.into_iter().filter(|directive| directive.name == "include");
+            asked.filter_map(|d| d.arguments.first().map(|path| relative_to(prefix, path))).collect()
+        };
+        walk(gather, &format!("{prefix}/nginx.conf"), &includes, &mut |file| {
+            let config = nginx::parse(&file.bytes);
+            for mistake in config.mistakes {
+                let at = mistake.span.at(&file.path);
+                gather.note(Problem { at, kind: ProblemKind::Malformed, message: mistake.message });
+            }
+            for directive in config.directives.into_iter().filter(|d| d.name == "ssl_protocols") {
+                wishes.push(Wish {
+                    at: directive.span.at(&file.path),
+                    service: "nginx",
+                    choice: tls::listed(directive.arguments.iter().map(String::as_str)),
+                    value: directive.arguments.join(" "),
+                    setting: directive.name,
+                    consequence: Consequence::PassedOver,
+                });
+            }
+        });
+    }
 }
 
 /// mod_ssl ends with "SSLProtocol: Illegal protocol" for what its OpenSSL did not have when it was built
