@@ -20,7 +20,7 @@ const NEEDS: &str =
     "the output of `blkid -c /dev/null` (a sos report has it), or `/dev` of the running system";
 
 /// The block devices that the input tells of.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Default, Clone, Serialize, JsonSchema)]
 pub struct BlockDevices {
     /// What is known, by name.
     pub devices: Vec<BlockDevice>,
@@ -61,12 +61,6 @@ pub enum Lookup<'a> {
         /// What would settle it.
         needs: String,
     },
-}
-
-impl Default for BlockDevices {
-    fn default() -> Self {
-        Self { devices: Vec::new(), complete: false }
-    }
 }
 
 impl BlockDevices {

@@ -301,7 +301,8 @@ impl Reader<'_> {
     }
 
     fn missing_blanks<'l>(&'l self, variable: &'l str) -> impl Iterator<Item = DracutMistake> + 'l {
-        let lacks = |value: &str| !value.is_empty() && !(value.starts_with(' ') && value.ends_with(' '));
+        let has_both = |value: &str| value.starts_with(' ') && value.ends_with(' ');
+        let lacks = move |value: &str| !value.is_empty() && !has_both(value);
         dracut_conf::assignments(self.vars, variable)
             .filter(move |(_, assignment)| assignment.appends && lacks(&assignment.value))
             .filter_map(move |(origin, assignment)| {

@@ -14,10 +14,10 @@ use super::{DevicesFile, VolumeGroup};
 use crate::place::Place;
 
 /// Memory that one expression may take when compiled, in bytes; LVM's own have a few hundred bytes of text.
-const REGEX_LIMIT: usize = 1 << 20;
+const REGEX_LIMIT: usize = 1 << 18;
 
-/// Patterns that are looked at; a hostile file could have millions.
-const MAX_PATTERNS: usize = 1000;
+/// Patterns that are looked at; a hostile file could have millions. With more, nothing is claimed.
+const MAX_PATTERNS: usize = 200;
 
 /// A filter that is set.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -81,7 +81,11 @@ impl Filter {
         let verdicts = DISKS.iter().map(|(prefix, disk, divider)| VerdictFor {
             prefix: (*prefix).to_owned(),
             disk: (*disk).to_owned(),
-            verdict: judge_disk(&compiled, disk, divider, partitions),
+            verdict: if values.len() > MAX_PATTERNS {
+                Verdict::Unknown
+            } else {
+                judge_disk(&compiled, disk, divider, partitions)
+            },
         });
         Self {
             name: name.to_owned(),
