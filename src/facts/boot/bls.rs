@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::EntrySource;
-use super::files::BootFiles;
 use super::menu::{Action, Node};
 use super::raw::{RawEntry, Written};
 use super::values::Variables;
@@ -25,11 +24,11 @@ pub(super) fn folder(gather: &Gather<'_>) -> Option<&'static str> {
 }
 
 /// The entries, newest first, as lines of a menu. `variables` are those that values name (`$kernelopts`).
-pub(super) fn nodes(gather: &Gather<'_>, files: &BootFiles<'_>, variables: &Variables) -> Vec<Node> {
+pub(super) fn nodes(gather: &Gather<'_>, variables: &Variables) -> Vec<Node> {
     let Some(folder) = folder(gather) else { return Vec::new() };
     let mut found = gather.read_directory(folder, |name| name.ends_with(".conf") && !name.starts_with('.'));
     found.sort_by(|a, b| compare_ids(id_of(b), id_of(a)));
-    found.iter().filter_map(|file| node(gather, files, file, variables)).collect()
+    found.iter().filter_map(|file| node(gather, file, variables)).collect()
 }
 
 fn id_of(file: &File) -> &str {
@@ -37,7 +36,7 @@ fn id_of(file: &File) -> &str {
     name.strip_suffix(".conf").unwrap_or(name)
 }
 
-fn node(gather: &Gather<'_>, files: &BootFiles<'_>, file: &File, variables: &Variables) -> Option<Node> {
+fn node(gather: &Gather<'_>, file: &File, variables: &Variables) -> Option<Node> {
     let (entry, mistakes) = bls::parse(&file.bytes);
     for mistake in mistakes {
         let at = mistake.span.at(&file.path);
@@ -60,7 +59,6 @@ fn node(gather: &Gather<'_>, files: &BootFiles<'_>, file: &File, variables: &Var
         version: entry.version.map(|version| version.text),
         searched: None,
     };
-    let _ = files;
     Some(Node { id, title, at, action: Action::Bls(Box::new(raw)) })
 }
 

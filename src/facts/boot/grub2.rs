@@ -253,8 +253,7 @@ impl<'a> Runner<'a> {
                 self.include(&path).map(|()| true)
             }
             "blscfg" | "bls_import" => {
-                let (gather, files) = (self.gather, self.files);
-                self.menu.extend(bls::nodes(gather, files, &self.variables));
+                self.menu.extend(bls::nodes(self.gather, &self.variables));
                 Some(true)
             }
             _ if name.starts_with("search") => self.search(&name, arguments),

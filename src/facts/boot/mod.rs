@@ -289,7 +289,7 @@ fn read_loader(gather: &Gather<'_>, files: &BootFiles<'_>, loader: &Loader) -> O
         EntrySource::Bls => {
             let mut runner = Runner::new(gather, files);
             runner.load_saved();
-            let nodes = bls::nodes(gather, files, &runner.variables);
+            let nodes = bls::nodes(gather, &runner.variables);
             Some(menu::resolve(nodes, &mut runner, files))
         }
         EntrySource::NoneListed => None,
