@@ -123,6 +123,9 @@ fn matrix(out: &mut String, view: &View) {
         view.targets.iter().map(|row| row.name.chars().count()).max().unwrap_or_default().clamp(6, 24);
     let columns = WIDTH.saturating_sub(names.saturating_add(4)).checked_div(CELL).unwrap_or_default().max(1);
     for (block, entries) in view.entries.chunks(columns).enumerate() {
+        if block > 0 {
+            out.push('\n');
+        }
         let mut head = format!("  {}", padded("", names));
         for entry in entries {
             let mark = if entry.default { " default" } else { "" };
