@@ -11,7 +11,7 @@ use super::args::RuleArgs;
 use super::{output, rules};
 use crate::finding::Severity;
 use crate::report::prose::wrapped;
-use crate::rules::{Remedy, Rule};
+use crate::rules::{Remedy, RemedyStep, Rule};
 
 /// Explains a rule: what it finds, why it matters, how to mend it, where that is documented.
 #[derive(Debug, Args)]
@@ -70,13 +70,25 @@ fn page(rule: &Rule) -> String {
     if !rule.refs.is_empty() {
         heading(&mut out, "SOURCES");
         for source in &rule.refs {
-            paragraph(&mut out, source, INDENT);
+            let lines = wrapped(source, WIDTH - 2 * INDENT);
+            for (index, line) in lines.iter().enumerate() {
+                let indent = if index == 0 { INDENT } else { 2 * INDENT };
+                let _ = writeln!(out, "{:indent$}{line}", "");
+            }
         }
     }
     // Sections end with an empty line; the page does not.
     out.truncate(out.trim_end().len());
     out.push('\n');
     out
+}
+
+/// `a`, `a or b`, `a, b or c`.
+fn alternatives(names: &[&str]) -> String {
+    match names {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        names => names.concat(),
+    }
 }
 
 fn facts(out: &mut String, rule: &Rule) {
@@ -93,7 +105,7 @@ fn facts(out: &mut String, rule: &Rule) {
         true => rule.path.clone(),
         false => format!("rules/{}", rule.path.trim_start_matches("rules/")),
     };
-    let mut rows = vec![("Severity", severities.join(" or ")), ("Targets", targets)];
+    let mut rows = vec![("Severity", alternatives(&severities)), ("Targets", targets)];
     if !rule.decides.is_empty() {
         rows.push(("Decides", rule.decides.join(", ")));
     }
@@ -104,15 +116,21 @@ fn facts(out: &mut String, rule: &Rule) {
     out.push('\n');
 }
 
-fn remedy(out: &mut String, number: usize, step: &Remedy) {
-    let (text, body) = match step {
+fn remedy(out: &mut String, number: usize, step: &RemedyStep) {
+    let (text, body) = match &step.remedy {
         Remedy::Advice(text) => (filled(text), None),
         Remedy::Command(command) => ("Run".to_owned(), Some(filled(command))),
         Remedy::Replace(Some(line)) => ("Write the line as".to_owned(), Some(filled(line))),
         Remedy::Replace(None) => ("Delete the line.".to_owned(), None),
     };
-    let lines = wrapped(&text, WIDTH - INDENT - 3);
-    for (index, line) in lines.iter().enumerate() {
+    let text = match &step.condition {
+        Some(condition) => {
+            let condition = condition.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("If `{condition}`: {text}")
+        }
+        None => text,
+    };
+    for (index, line) in wrapped(&text, WIDTH - INDENT - 3).iter().enumerate() {
         let mark = if index == 0 { format!("{number}.") } else { String::new() };
         let _ = writeln!(out, "{:INDENT$}{mark:<3}{line}", "");
     }

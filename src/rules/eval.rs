@@ -263,7 +263,7 @@ impl Case<'_> {
             };
             let text = step.template.as_ref().map(|name| self.render(name, &values)).transpose();
             match (text, line) {
-                (Ok(text), Some(line)) => fix.push(fixed(remedy, text, line)),
+                (Ok(text), Some(line)) => fix.push(fixed(&remedy.remedy, text, line)),
                 (Ok(_), None) => {}
                 (Err(mistake), _) => mistakes.push(mistake),
             }

@@ -65,7 +65,7 @@ pub struct Rule {
     /// Why it matters, in Markdown.
     pub why: String,
     /// The remedy's steps, as the templates they are.
-    pub remedy: Vec<Remedy>,
+    pub remedy: Vec<RemedyStep>,
     /// Sources.
     pub refs: Vec<String>,
     /// The rule's file: its path under `rules/` for a built-in one.
@@ -88,6 +88,17 @@ impl Rule {
 }
 
 /// A step of a rule's remedy before it is filled in for a system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemedyStep {
+    /// CEL: whether the step applies; null: always.
+    #[serde(rename = "if")]
+    pub condition: Option<String>,
+    /// What to do.
+    #[serde(flatten)]
+    pub remedy: Remedy,
+}
+
+/// What a step of a remedy does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Remedy {
@@ -206,9 +217,10 @@ impl Loader<'_> {
         let mut fix = Vec::new();
         let mut remedy = Vec::new();
         for (index, step) in file.fix.value.into_iter().enumerate() {
+            let condition = step.condition.as_ref().map(|condition| condition.value.trim().to_owned());
             let (step, text) = self.step(step, index, &file.fix.referenced, &scope, &mut tera, &mut used)?;
             fix.push(step);
-            remedy.push(text);
+            remedy.push(RemedyStep { condition, remedy: text });
         }
         let each = match each {
             Some(each) => Some(each?),

@@ -35,7 +35,7 @@ use rayon::prelude::*;
 use schemars::Schema;
 
 pub use error::RuleError;
-pub use load::{Remedy, Rule};
+pub use load::{Remedy, RemedyStep, Rule};
 
 use crate::facts::Facts;
 use crate::finding::Finding;
