@@ -311,6 +311,14 @@ impl<'a> Root<'a> {
                 );
             }
             let there = disk.name.as_deref().or(names.first().copied()).unwrap_or("none");
+            if TargetView::from(target).disk_prefix == name.prefix {
+                let detail = format!(
+                    "root={raw} is on another disk than {there}, the one that {} is known to have: whether there is a \
+                     second one, and in which order, is not known",
+                    target.name
+                );
+                return Step::unknown(step, detail, at);
+            }
             let detail = format!("root={raw} does not exist: on {} the disk is {there}", target.name);
             return Step::fails(step, detail, at);
         }
