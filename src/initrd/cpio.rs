@@ -164,13 +164,14 @@ struct Header {
 impl Walk<'_, '_> {
     /// Reads one archive after the other.
     fn archives(&mut self) -> Result<(), Stop> {
+        not_a_file_system(self.unpacker.peek(FILE_SYSTEM_HEAD)?)?;
         loop {
             if self.unpacker.skip_zeros()?.is_none() {
                 self.close_archive();
                 return Ok(());
             }
             let place = self.unpacker.file_position();
-            let head = self.unpacker.peek()?;
+            let head = self.unpacker.peek(codec::MAGIC_LENGTH)?;
             let Some(compression) = codec::detect(head) else {
                 let stop = unknown_start(head, place);
                 self.close_archive();
@@ -209,6 +210,7 @@ impl Walk<'_, '_> {
 
     /// Reads the entries of one compressed member.
     fn member(&mut self) -> Result<ControlFlow<()>, Stop> {
+        not_a_file_system(self.unpacker.fill()?)?;
         while let Some(byte) = self.unpacker.skip_zeros()? {
             if byte != b'0' {
                 return Err(Stop::new(
@@ -466,6 +468,24 @@ fn check_sum(sum: Option<u32>, header: &Header) -> Result<(), Stop> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Bytes that tell a file system: ext2's superblock starts at 1024.
+const FILE_SYSTEM_HEAD: usize = 1024 + 64;
+
+/// Refuses an image of a file system: what initrds were up to Linux 2.4, and on some distributions after that. The
+/// kernel says `looks like an initrd` of it and writes it to a RAM disk.
+fn not_a_file_system(head: &[u8]) -> Result<(), Stop> {
+    let name = match head {
+        [0x45, 0x3d, 0xcd, 0x28, ..] => "cramfs",
+        [b'-', b'r', b'o', b'm', b'1', b'f', b's', b'-', ..] => "romfs",
+        _ if head.get(0x438..0x43a) == Some(&[0x53, 0xef]) => "ext2",
+        _ => return Ok(()),
+    };
+    let reason = format!(
+        "this is no archive but a file system ({name}), as initrds were before initramfs; it is not read"
+    );
+    Err(Stop::new(DamageKind::FileSystem, reason))
 }
 
 /// What to say of an archive that starts with `head`, like no archive that the kernel unpacks.

@@ -248,6 +248,8 @@ pub enum DamageKind {
     Garbage,
     /// A cpio archive in a format that the kernel does not unpack (`070707`, old binary).
     Unsupported,
+    /// No archive but an image of a file system, as initrds were up to Linux 2.4. It may be sound.
+    FileSystem,
     /// A limit of [`ImageLimits`] was reached; the image itself may be sound.
     OverLimit,
     /// The file could not be read on.

@@ -251,6 +251,16 @@ fn damage_is_told_with_its_place() {
 }
 
 #[test]
+fn file_system_image_is_no_archive() {
+    let mut ext2 = vec![0; 4096];
+    ext2[0x438..0x43a].copy_from_slice(&[0x53, 0xef]);
+    for image in [ext2, b"-rom1fs-........".to_vec()] {
+        assert_eq!(damage(&image), (DamageKind::FileSystem, 0, 0, 0));
+        assert_eq!(damage(&pack(&image, Compression::Gzip)), (DamageKind::FileSystem, 0, 0, 0));
+    }
+}
+
+#[test]
 fn header_that_claims_four_gigabytes_is_truncation() {
     for compression in [Compression::None, Compression::Gzip] {
         let mut bytes = Cpio::new().file("a", "1").file("huge.ko", "1234").unfinished();

@@ -81,11 +81,11 @@ impl<'a> Unpacker<'a> {
         self.decoder.as_ref().and_then(Decoder::refused)
     }
 
-    /// The next bytes of the file between archives.
-    pub(super) fn peek(&mut self) -> Result<&[u8], Stop> {
+    /// The next `count` bytes of the file between archives; fewer at its end.
+    pub(super) fn peek(&mut self, count: usize) -> Result<&[u8], Stop> {
         match self.decoder.as_mut() {
             Some(Decoder::Plain(input)) => {
-                input.peek(MAGIC_LENGTH).map_err(|error| Stop::new(DamageKind::Unreadable, error.to_string()))
+                input.peek(count).map_err(|error| Stop::new(DamageKind::Unreadable, error.to_string()))
             }
             _ => Ok(&[]),
         }

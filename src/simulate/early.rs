@@ -117,7 +117,9 @@ fn one(file: &EntryFile, initrd: Option<&Initrd>, kernel: Option<&Kernel>) -> St
     if let Some(damage) = damage {
         let detail = format!("`{path}` is damaged at byte {}: {}", damage.offset, damage.reason);
         return match damage.kind {
-            DamageKind::OverLimit | DamageKind::Unreadable => Step::unknown(StepName::Initrd, detail, at()),
+            DamageKind::OverLimit | DamageKind::Unreadable | DamageKind::FileSystem => {
+                Step::unknown(StepName::Initrd, detail, at())
+            }
             // What was unpacked before it stays, and the kernel goes on with it (init/initramfs.c).
             DamageKind::Garbage if initrd.has_init.get() == Some(&true) => {
                 Step::ok(StepName::Initrd, format!("{detail}; what comes before it is used"), at())
