@@ -3,6 +3,8 @@
 //! Each contender is a process of its own, bootproof's side too (this benchmark starts itself again), so that all
 //! pay for their start and none warms up another.
 
+#![allow(dead_code, reason = "shared by benchmarks that use parts of it")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
