@@ -1,11 +1,13 @@
 //! The installed kernels: their images in `/boot`, their modules, their configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Found, Gather, Known, Problem, ProblemKind};
+use crate::initrd::ModuleName;
 use crate::parse::kernel_config::KernelConfig;
 use crate::parse::kernel_image::{self, KernelImageError};
 use crate::place::Place;
@@ -26,7 +28,8 @@ pub struct Kernel {
     pub has_modules: Known<bool>,
     /// Whether `modules.dep` (or `modules.dep.bin`) is in it.
     pub has_modules_dep: bool,
-    /// Whether a folder of modules was changed after `modules.dep` was made; false if either is missing.
+    /// Whether modules came after `modules.dep` was made: a folder of theirs was changed since, or a module outside
+    /// `kernel/` is newer. False if either is missing.
     pub is_modules_dep_stale: bool,
     /// The path of its build configuration, `boot/config-RELEASE` or `lib/modules/RELEASE/config`; null if neither is
     /// there.
@@ -44,6 +47,9 @@ pub struct Kernel {
     /// The image, or the module tree if there is no image.
     pub at: Place,
 }
+
+/// Modules of one folder outside `kernel/` whose age is looked at; real systems have a handful.
+const MAX_ADDED_MODULES: usize = 1000;
 
 /// Names of kernel images in `/boot`: distributions' own, openSUSE's, and what `make install` writes.
 const IMAGE_PREFIXES: [&str; 6] = ["vmlinuz-", "vmlinux-", "kernel-", "bzImage-", "Image-", "zImage-"];
@@ -147,16 +153,20 @@ fn has_module_folder(gather: &Gather<'_>, release: &str) -> bool {
 /// Seconds by which a folder may be newer than `modules.dep`: installing and copying take their time.
 const DEPMOD_SLACK: i64 = 300;
 
-/// Whether a folder with modules was changed after `modules.dep` was made. Folders change when files come and go, so
-/// those that hold modules outside the kernel's own package are looked at: there DKMS and weak-updates put theirs.
+/// Whether modules came after `modules.dep` was made: a folder with modules was changed since, or a file in it is
+/// newer. The folders beside the kernel's own are looked into, for there DKMS, weak-updates and people put theirs.
 fn is_stale(gather: &Gather<'_>, release: &str) -> bool {
-    let time = |path: String| gather.tree.metadata(path).ok().map(|node| node.mtime);
-    let Some(made) = time(format!("lib/modules/{release}/modules.dep")) else { return false };
-    let folders = ["kernel", "updates", "updates/dkms", "extra", "weak-updates", "misc"];
-    folders
-        .iter()
-        .filter_map(|folder| time(format!("lib/modules/{release}/{folder}")))
-        .any(|time| time > made.saturating_add(DEPMOD_SLACK))
+    let time = |path: &Path| gather.tree.metadata(path).ok().map(|node| node.mtime);
+    let tree = Path::new("lib/modules").join(release);
+    let Some(made) = time(&tree.join("modules.dep")) else { return false };
+    let is_newer = |path: &Path| time(path).is_some_and(|time| time > made.saturating_add(DEPMOD_SLACK));
+    let added = ["updates", "updates/dkms", "extra", "weak-updates", "misc"].map(|folder| tree.join(folder));
+    let holds_newer = |folder: &PathBuf| {
+        let names = gather.tree.list(folder).unwrap_or_default();
+        let modules = names.iter().filter(|name| ModuleName::of_path(name.as_encoded_bytes()).is_some());
+        modules.take(MAX_ADDED_MODULES).any(|name| is_newer(&folder.join(name)))
+    };
+    is_newer(&tree.join("kernel")) || added.iter().any(|folder| is_newer(folder) || holds_newer(folder))
 }
 
 /// The compressions that this kernel can unpack an initrd from. Kernels before 2.6.30 have no options and know gzip.
