@@ -5,7 +5,6 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::{DEFAULT_TARGETS, SAME, Target};
-use crate::source::{LookupError, SourceError};
 
 /// Name and text of each built-in target, in the order in which `targets` and `--target all` list them.
 const BUILT_IN: [(&str, &str); 22] = [
@@ -49,11 +48,13 @@ pub enum TargetError {
         name: String,
     },
     /// The file cannot be read.
-    #[error("target file: {0}")]
-    Read(#[from] LookupError),
-    /// The folder of the file cannot be opened.
-    #[error("target file: {0}")]
-    Open(#[from] SourceError),
+    #[error("target file `{path}` cannot be read: {reason}")]
+    Unreadable {
+        /// The file as given.
+        path: String,
+        /// The reason.
+        reason: String,
+    },
     /// The file is not a target.
     #[error("target file `{path}`: {reason}")]
     Malformed {
@@ -162,9 +163,12 @@ fn read_file(name: &str) -> Result<Vec<u8>, TargetError> {
     let Some(file_name) = path.file_name().filter(|_| looks_like_file) else {
         return Err(TargetError::NotFound { name: name.to_owned() });
     };
-    let directory = crate::source::directory::Directory::open(folder)?;
+    let unreadable = |reason: String| TargetError::Unreadable { path: name.to_owned(), reason };
+    let directory =
+        crate::source::directory::Directory::open(folder).map_err(|error| unreadable(error.to_string()))?;
     let tree = crate::source::Tree::new(directory, folder.display().to_string());
-    Ok(tree.read_limited(file_name, FILE_LIMIT)?.bytes)
+    let file = tree.read_limited(file_name, FILE_LIMIT).map_err(|error| unreadable(error.to_string()))?;
+    Ok(file.bytes)
 }
 
 #[cfg(test)]
@@ -186,6 +190,11 @@ mod tests {
     fn unknown_names_and_typos_are_told_with_the_choice() {
         let error = select(&["kwm".to_owned()]).unwrap_err().to_string();
         assert!(error.contains("`kwm`") && error.contains("kvm-virtio-scsi"), "{error}");
+        let error = select(&["/no-such-folder/x.yaml".to_owned()]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("target file `/no-such-folder/x.yaml` cannot be read: cannot open"),
+            "{error}"
+        );
         let error = parse(b"name: x\ntitle: X\nfirmwear: bios\n", "x.yaml").unwrap_err().to_string();
         assert!(error.contains("firmwear") && error.contains('3'), "{error}");
         let error = parse(b"name: x\ntitle: X\n", "x.yaml").unwrap_err().to_string();
