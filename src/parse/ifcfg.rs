@@ -6,6 +6,7 @@
 
 use super::Mistake;
 use super::cursor::{Cursor, lossy};
+use super::shell_word::{self, Word};
 use crate::place::Span;
 
 /// What was read of an ifcfg file.
@@ -129,64 +130,16 @@ fn is_name(bytes: &[u8]) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
-#[derive(Default)]
-struct Word {
-    text: Vec<u8>,
-    expands: bool,
-}
-
 /// One word of the shell's, quotes removed.
 fn word(cursor: &mut Cursor<'_>, out: &mut Ifcfg) -> Word {
-    let mut word = Word::default();
-    while let Some(byte) = cursor.peek() {
-        match byte {
-            b' ' | b'\t' | b'\n' | b';' => break,
-            b'\r' if matches!(cursor.peek_at(1), None | Some(b'\n')) => break,
-            b'\\' => {
-                cursor.bump();
-                match cursor.bump() {
-                    Some(b'\n') | None => {}
-                    Some(escaped) => word.text.push(escaped),
-                }
-            }
-            b'\'' | b'"' => quoted(cursor, &mut word, out),
-            _ => {
-                word.expands |= matches!(byte, b'$' | b'`');
-                word.text.push(byte);
-                cursor.bump();
-            }
-        }
+    let word = shell_word::word(cursor);
+    out.carriage_returns |= word.carriage_returns;
+    if let Some((start, _)) = word.unclosed {
+        let message =
+            "the quote that opens here is never closed; the shell stops reading the file".to_owned();
+        out.mistakes.push(Mistake { span: cursor.span_from(start), message });
     }
     word
-}
-
-fn quoted(cursor: &mut Cursor<'_>, word: &mut Word, out: &mut Ifcfg) {
-    let start = cursor.mark();
-    let quote = cursor.bump();
-    let double = quote == Some(b'"');
-    while let Some(byte) = cursor.bump() {
-        match byte {
-            _ if Some(byte) == quote => return,
-            b'\\' if double && matches!(cursor.peek(), Some(b'$' | b'`' | b'"' | b'\\' | b'\n')) => {
-                match cursor.bump() {
-                    Some(b'\n') | None => {}
-                    Some(escaped) => word.text.push(escaped),
-                }
-            }
-            b'\r' if cursor.peek() == Some(b'\n') => {
-                out.carriage_returns = true;
-                word.text.push(byte);
-            }
-            _ => {
-                word.expands |= double && matches!(byte, b'$' | b'`');
-                word.text.push(byte);
-            }
-        }
-    }
-    out.mistakes.push(Mistake {
-        span: cursor.span_from(start),
-        message: "the quote that opens here is never closed; the shell stops reading the file".to_owned(),
-    });
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ pub mod ppp;
 pub mod routes;
 pub mod rpmdb;
 pub mod shell_vars;
+mod shell_word;
 pub(crate) mod text;
 pub mod tls;
 pub mod udev_db;

@@ -6,6 +6,7 @@
 
 use super::Mistake;
 use super::cursor::{Cursor, lossy};
+use super::shell_word::{self, Word};
 use crate::place::Span;
 
 /// What was read of such a file.
@@ -120,65 +121,21 @@ fn statement(cursor: &mut Cursor<'_>, out: &mut ShellVars) {
     out.commands.push(cursor.span_from(start));
 }
 
-/// A word of the shell's with its quotes removed.
-#[derive(Default)]
-struct Word {
-    text: Vec<u8>,
-    expands: bool,
-}
-
+/// A word of the shell's with its quotes removed, and with a carriage return behind it taken off.
 fn word(cursor: &mut Cursor<'_>, out: &mut ShellVars) -> Word {
-    let mut word = Word::default();
-    while let Some(byte) = cursor.peek() {
-        match byte {
-            b' ' | b'\t' | b'\n' | b';' => break,
-            b'\r' if matches!(cursor.peek_at(1), None | Some(b'\n')) => {
-                let start = cursor.mark();
-                cursor.bump();
-                let message = "the line ends in CR LF: the shell makes the CR a part of the value".to_owned();
-                out.mistakes.push(Mistake { span: cursor.span_from(start), message });
-                break;
-            }
-            b'\\' => {
-                cursor.bump();
-                match cursor.bump() {
-                    Some(b'\n') | None => {}
-                    Some(escaped) => word.text.push(escaped),
-                }
-            }
-            b'\'' | b'"' => quoted(cursor, &mut word, out),
-            _ => {
-                word.expands |= matches!(byte, b'$' | b'`');
-                word.text.push(byte);
-                cursor.bump();
-            }
-        }
+    let word = shell_word::word(cursor);
+    if let Some((_, opening)) = word.unclosed {
+        let message =
+            "the quote that opens here is never closed: the shell reads nothing after it".to_owned();
+        out.mistakes.push(Mistake { span: opening, message });
+    }
+    if cursor.peek() == Some(b'\r') {
+        let start = cursor.mark();
+        cursor.bump();
+        let message = "the line ends in CR LF: the shell makes the CR a part of the value".to_owned();
+        out.mistakes.push(Mistake { span: cursor.span_from(start), message });
     }
     word
-}
-
-fn quoted(cursor: &mut Cursor<'_>, word: &mut Word, out: &mut ShellVars) {
-    let start = cursor.mark();
-    let quote = cursor.bump();
-    let double = quote == Some(b'"');
-    let opening = cursor.span_from(start);
-    while let Some(byte) = cursor.bump() {
-        match byte {
-            _ if Some(byte) == quote => return,
-            b'\\' if double && matches!(cursor.peek(), Some(b'$' | b'`' | b'"' | b'\\' | b'\n')) => {
-                match cursor.bump() {
-                    Some(b'\n') | None => {}
-                    Some(escaped) => word.text.push(escaped),
-                }
-            }
-            _ => {
-                word.expands |= double && matches!(byte, b'$' | b'`');
-                word.text.push(byte);
-            }
-        }
-    }
-    let message = "the quote that opens here is never closed: the shell reads nothing after it".to_owned();
-    out.mistakes.push(Mistake { span: opening, message });
 }
 
 #[cfg(test)]
