@@ -8,7 +8,8 @@ use super::drivers::{Drivers, Sources};
 use super::early::{self, KernelFile};
 use super::initrd_view::InitrdView;
 use super::root::Root;
-use super::{Boot, DiskFate, Outcome, State, Step, disk};
+use super::scene::Scene;
+use super::{Boot, DiskFate, Outcome, State, Step, disk, firmware, init, loader, mounts, network};
 use crate::facts::boot::{BootEntry, EntryFile, EntrySource};
 use crate::facts::command_line::{CommandLine, Piece};
 use crate::facts::hardware::Disk;
@@ -16,6 +17,9 @@ use crate::facts::initrds::Initrd;
 use crate::facts::{Facts, Known};
 use crate::place::Place;
 use crate::target::{Device, Target};
+
+/// The id of an entry that was given by hand.
+pub(super) const GIVEN: &str = "given";
 
 /// File systems that a root may have although nothing says so before the simulation asks.
 const FILE_SYSTEMS: [&str; 6] = ["fs-ext2", "fs-ext3", "fs-ext4", "fs-xfs", "fs-btrfs", "fs-reiserfs"];
@@ -46,7 +50,7 @@ impl GivenEntry {
         let is_there = |initrd: &str| facts.initrds.iter().any(|known| known.path == initrd);
         let initrds = self.initrd.iter().map(|initrd| initrd.trim_start_matches('/').to_owned());
         BootEntry {
-            id: "given".to_owned(),
+            id: GIVEN.to_owned(),
             title: format!("{} (given on the command line)", self.kernel),
             at: given.clone(),
             source: EntrySource::NoneListed,
@@ -135,8 +139,12 @@ fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target]) -> Vec<Boot>
     let initrd_step = early::initrd(&files, &found, kernel);
     let evidence =
         files.last().map_or_else(|| entry.kernel_at.clone(), |file| Place::file(file.path.as_str()));
+    let scene = Scene { facts, entry, cmdline, view: &view, drivers: &drivers, root: &root, kernel };
     let on_target = |target: &Target| {
-        let mut steps = vec![kernel_step.clone(), initrd_step.clone()];
+        let mut steps = Vec::new();
+        steps.extend(firmware::step(&scene, target));
+        steps.extend(loader::step(&scene, target));
+        steps.extend([kernel_step.clone(), initrd_step.clone()]);
         let (disk_step, fate) = match release {
             Some(release) => disk::step(target, &drivers, &evidence, release),
             None => {
@@ -148,6 +156,9 @@ fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target]) -> Vec<Boot>
         steps.push(root.storage_stack(target, &drivers));
         steps.push(root.root_device(target, &fate));
         steps.push(root.root_filesystem(&drivers));
+        steps.extend(init::step(&scene, target, &fate));
+        steps.extend(mounts::step(&scene, target, &fate));
+        steps.extend(network::step(&scene, target));
         boot_of(entry, release, &evidence, target, fate, steps)
     };
     targets.iter().map(on_target).collect()

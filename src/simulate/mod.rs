@@ -9,8 +9,14 @@ mod boot;
 mod disk;
 mod drivers;
 mod early;
+mod firmware;
+mod init;
 mod initrd_view;
+mod loader;
+mod mounts;
+mod network;
 mod root;
+mod scene;
 
 use schemars::JsonSchema;
 use serde::Serialize;
