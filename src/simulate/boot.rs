@@ -9,7 +9,7 @@ use super::early::{self, KernelFile};
 use super::initrd_view::InitrdView;
 use super::root::Root;
 use super::scene::Scene;
-use super::{Boot, DiskFate, Outcome, State, Step, disk, firmware, init, loader, mounts, network};
+use super::{Boot, DiskFate, Outcome, State, Step, StepName, disk, firmware, init, loader, mounts, network};
 use crate::facts::boot::{BootEntry, EntryFile, EntrySource};
 use crate::facts::command_line::{CommandLine, Piece};
 use crate::facts::hardware::Disk;
@@ -149,7 +149,7 @@ fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target]) -> Vec<Boot>
             Some(release) => disk::step(target, &drivers, &evidence, release),
             None => {
                 let detail = "which drivers there are is not known without the kernel's release";
-                (Step::unknown(super::StepName::DiskDriver, detail, None), DiskFate::default())
+                (Step::unknown(StepName::DiskDriver, detail, None), DiskFate::default())
             }
         };
         steps.push(disk_step);
@@ -164,6 +164,18 @@ fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target]) -> Vec<Boot>
     targets.iter().map(on_target).collect()
 }
 
+/// A machine whose network nobody can tell boots all the same; one whose network is known to fail is not reachable.
+fn outcome_of(steps: &[Step]) -> Outcome {
+    let is_open = |step: &Step| step.state == State::Unknown && step.step <= StepName::Mounts;
+    if steps.iter().any(|step| step.state == State::Fails) {
+        Outcome::Fails
+    } else if steps.iter().any(is_open) {
+        Outcome::Unknown
+    } else {
+        Outcome::Boots
+    }
+}
+
 fn boot_of(
     entry: &BootEntry,
     release: Option<&str>,
@@ -173,11 +185,6 @@ fn boot_of(
     steps: Vec<Step>,
 ) -> Boot {
     let failed_at = steps.iter().find(|step| step.state == State::Fails).map(|step| step.step);
-    let outcome = match failed_at {
-        Some(_) => Outcome::Fails,
-        None if steps.iter().any(|step| step.state == State::Unknown) => Outcome::Unknown,
-        None => Outcome::Boots,
-    };
     Boot {
         entry: entry.title.clone(),
         entry_id: entry.id.clone(),
@@ -189,7 +196,7 @@ fn boot_of(
         release: release.map(str::to_owned),
         initrd: entry.initrds.last().map(|file| file.path.clone()),
         target: target.name.clone(),
-        outcome,
+        outcome: outcome_of(&steps),
         failed_at,
         disk,
         steps,
@@ -212,4 +219,26 @@ fn asked_names<'a>(targets: &'a [Target], fstype: Option<&'a str>) -> Vec<&'a st
         todo.extend(&device.children);
     }
     names.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_network_alone_leaves_a_machine_that_boots() {
+        let step = |step, state| Step { step, state, detail: String::new(), at: None };
+        for (mounts, network, outcome) in [
+            (State::Ok, State::Ok, Outcome::Boots),
+            (State::Ok, State::Unknown, Outcome::Boots),
+            (State::Unknown, State::Ok, Outcome::Unknown),
+            (State::Unknown, State::Unknown, Outcome::Unknown),
+            (State::Ok, State::Fails, Outcome::Fails),
+            (State::Unknown, State::Fails, Outcome::Fails),
+            (State::Fails, State::Ok, Outcome::Fails),
+        ] {
+            let steps = [step(StepName::Mounts, mounts), step(StepName::Network, network)];
+            assert_eq!(outcome_of(&steps), outcome, "{mounts:?}, {network:?}");
+        }
+    }
 }

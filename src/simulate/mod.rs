@@ -63,11 +63,11 @@ pub struct Boot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Every step is ok.
+    /// Every step is ok; only whether the network comes up may be unknown.
     Boots,
-    /// A step fails.
+    /// A step fails. Where that is the network, the machine boots but cannot be reached.
     Fails,
-    /// No step is known to fail, but one is unknown.
+    /// No step is known to fail, but one before the network is unknown.
     Unknown,
 }
 
