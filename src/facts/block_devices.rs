@@ -113,7 +113,7 @@ impl BlockDevice {
         uuid.or_else(|| self.label.as_ref().map(|label| format!("LABEL={label}")))
     }
 
-    fn is_named(&self, spec: &DeviceSpec) -> bool {
+    pub(crate) fn is_named(&self, spec: &DeviceSpec) -> bool {
         let is = |own: &Option<String>, wanted: &str| own.as_deref() == Some(wanted);
         let same = |own: &Option<String>, wanted: &str| {
             own.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(wanted))

@@ -6,6 +6,7 @@
 //! and loader before, and init, mounts and network after that are not simulated in this version and not listed.
 
 mod boot;
+mod devices;
 mod disk;
 mod drivers;
 mod early;

@@ -4,6 +4,7 @@
 //! Sources: dracut.cmdline(7) and dracut's `lvm_scan.sh` (with `rd.lvm.lv=` nothing else is activated), initramfs-tools'
 //! `scripts/local`, the kernel's `block/early-lookup.c` for roots without an initrd.
 
+use super::devices::{Machine, Resolution};
 use super::disk::DiskFate;
 use super::drivers::{Binding, Drivers};
 use super::initrd_view::InitrdView;
@@ -292,68 +293,13 @@ impl<'a> Root<'a> {
             };
             return Step::unknown(step, detail, None);
         };
-        let at = Some(at.clone());
-        let raw = &spec.raw;
-        if let DeviceName::KernelName(name) = &spec.name {
-            if target.is_same() {
-                return Step::ok(step, format!("root={raw}, as long as the disks keep their order"), at);
+        let (raw, at) = (&spec.raw, Some(at.clone()));
+        match Machine::new(self.facts, target, disk).resolve(spec) {
+            Resolution::Exists { why, .. } => Step::ok(step, format!("root={raw} {why}"), at),
+            Resolution::Missing { why } => Step::fails(step, format!("root={raw} {why}"), at),
+            Resolution::Unknown { needs } => {
+                Step::unknown(step, format!("whether root={raw} exists is not known without {needs}"), at)
             }
-            let chains = target.disk_chains();
-            let names: Vec<&str> = chains
-                .iter()
-                .filter_map(|chain| chain.last().and_then(|device| device.disk.as_deref()))
-                .collect();
-            if names.contains(&name.disk.as_str()) {
-                return Step::ok(
-                    step,
-                    format!("root={raw} is on {}, which {} has, too", name.disk, target.name),
-                    at,
-                );
-            }
-            let there = disk.name.as_deref().or(names.first().copied()).unwrap_or("none");
-            if TargetView::from(target).disk_prefix == name.prefix {
-                let detail = format!(
-                    "root={raw} is on another disk than {there}, the one that {} is known to have: whether there is a \
-                     second one, and in which order, is not known",
-                    target.name
-                );
-                return Step::unknown(step, detail, at);
-            }
-            let detail = format!("root={raw} does not exist: on {} the disk is {there}", target.name);
-            return Step::fails(step, detail, at);
-        }
-        match self.facts.block_devices.find(spec) {
-            Lookup::Found(device) => {
-                return Step::ok(step, format!("root={raw} is known from `{}`", device.at), at);
-            }
-            Lookup::Missing => {
-                let detail = format!("root={raw} does not exist: no device of this system has that name");
-                return Step::fails(step, detail, at);
-            }
-            Lookup::Unknown { .. } => {}
-        }
-        match &spec.name {
-            DeviceName::ById(_) | DeviceName::ByPath(_) | DeviceName::DiskLink(_)
-                if !target.is_same() && !moves_along(&spec.name) =>
-            {
-                let detail = format!(
-                    "root={raw} follows from the old disk's identity or place, which {} lacks",
-                    target.name
-                );
-                Step::fails(step, detail, at)
-            }
-            DeviceName::Network(_) => Step::unknown(step, format!("root={raw} comes over the network"), at),
-            _ => match self.fstab {
-                Some(mount) if mount.device.value() == spec.value() => {
-                    Step::ok(step, format!("root={raw}, as `{}` has it, too", mount.at), at)
-                }
-                _ if self.layer() != Layer::Untold => Step::ok(step, format!("root={raw}"), at),
-                _ => {
-                    let detail =
-                        format!("whether root={raw} exists is not known without the output of `blkid`");
-                    Step::unknown(step, detail, at)
-                }
-            },
         }
     }
 
@@ -386,15 +332,6 @@ impl<'a> Root<'a> {
             }
         }
     }
-}
-
-/// Whether a link in `/dev/disk/by-id` is made from what is on the disk, and so exists on other hardware, too: the names
-/// and UUIDs of dm and md devices and of physical volumes (udev's 13-dm-disk.rules, 63-md-raid-arrays.rules, 69-dm-lvm.rules).
-fn moves_along(name: &DeviceName) -> bool {
-    let DeviceName::ById(id) = name else { return false };
-    ["dm-name-", "dm-uuid-LVM-", "dm-uuid-CRYPT-", "md-name-", "md-uuid-", "lvm-pv-uuid-"]
-        .iter()
-        .any(|prefix| id.starts_with(prefix))
 }
 
 /// The `root=` that is baked into a dracut image.
