@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::args::{ReportArgs, SystemArgs, TargetArgs};
-use super::emit::{self, Part};
+use super::emit;
 use super::progress::Progress;
 use crate::finding::Severity;
-use crate::report::{Parts, Report, SystemSummary, TargetSummary};
+use crate::report::{Part, Parts, Report, SystemSummary, TargetSummary};
 use crate::simulate::{self, GivenEntry, Outcome};
 use crate::target;
 

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::args::{FailOn, ReportArgs, RuleArgs, SystemArgs, TargetArgs};
-use super::emit::{self, Part};
+use super::emit;
 use super::progress::Progress;
-use crate::report::{Parts, Report, SystemSummary, TargetSummary, Verdict};
+use crate::report::{Part, Parts, Report, SystemSummary, TargetSummary, Verdict};
 use crate::rules::Input;
 use crate::simulate;
 use crate::target;

@@ -6,16 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::args::{Format, ReportArgs};
 use super::output;
-use crate::report::{Report, html, json, markdown, text};
-
-/// What of the report a text shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Everything.
-    Whole,
-    /// The boots alone, step by step.
-    Boots,
-}
+use crate::report::{Part, Report, html, json, markdown, text};
 
 /// The format of each `--output` file, before any work is done for it.
 ///
@@ -43,8 +34,10 @@ fn render(report: &Report, part: Part, format: Format, colour: text::Colour) -> 
         (Format::Text, Part::Whole) => Ok(text::render(report, colour)),
         (Format::Text, Part::Boots) => Ok(text::render_boots(report, colour)),
         (Format::Json, _) => json::render(report).context("cannot render the report as JSON"),
-        (Format::Markdown, _) => markdown::render(report).context("cannot render the report as Markdown"),
-        (Format::Html, _) => html::render(report).context("cannot render the report as HTML"),
+        (Format::Markdown, _) => {
+            markdown::render(report, part).context("cannot render the report as Markdown")
+        }
+        (Format::Html, _) => html::render(report, part).context("cannot render the report as HTML"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the audited system says is shown and never acted upon, in every format.
 
-use super::{Report, html, json, markdown, sample, text};
+use super::{Part, Report, html, json, markdown, sample, text};
 
 /// Names and lines that a hostile system may hold.
 const HOSTILE: [&str; 9] = [
@@ -19,8 +19,8 @@ fn all(report: &Report) -> [(&'static str, String); 5] {
     [
         ("text", text::render(report, text::Colour::Plain)),
         ("boots", text::render_boots(report, text::Colour::Plain)),
-        ("markdown", markdown::render(report).unwrap()),
-        ("html", html::render(report).unwrap()),
+        ("markdown", markdown::render(report, Part::Whole).unwrap()),
+        ("html", html::render(report, Part::Whole).unwrap()),
         ("json", json::render(report).unwrap()),
     ]
 }
@@ -52,13 +52,13 @@ fn colours_come_from_bootproof_alone() {
 #[test]
 fn html_has_no_tag_or_attribute_from_the_system() {
     let tags = |page: &str| page.matches('<').count();
-    let harmless = tags(&html::render(&sample::with_everywhere("harmless")).unwrap());
+    let harmless = tags(&html::render(&sample::with_everywhere("harmless"), Part::Whole).unwrap());
     for hostile in HOSTILE.into_iter().filter(|hostile| !hostile.contains(['`', '[', '\n'])) {
-        let page = html::render(&sample::with_everywhere(hostile)).unwrap();
+        let page = html::render(&sample::with_everywhere(hostile), Part::Whole).unwrap();
         assert_eq!(tags(&page), harmless, "{hostile:?}");
     }
     for hostile in HOSTILE {
-        let page = html::render(&sample::with_everywhere(hostile)).unwrap();
+        let page = html::render(&sample::with_everywhere(hostile), Part::Whole).unwrap();
         for forbidden in ["<script", "<img", "href=\"javascript", "49"] {
             assert!(!page.contains(forbidden), "{forbidden} from {hostile:?}");
         }
@@ -68,7 +68,7 @@ fn html_has_no_tag_or_attribute_from_the_system() {
 #[test]
 fn markdown_has_no_markup_from_the_system() {
     for hostile in HOSTILE {
-        let page = markdown::render(&sample::with_everywhere(hostile)).unwrap();
+        let page = markdown::render(&sample::with_everywhere(hostile), Part::Whole).unwrap();
         let (mut html, mut links, mut images, mut tables) = (Vec::new(), 0, 0, 0);
         for event in pulldown_cmark::Parser::new_ext(&page, pulldown_cmark::Options::ENABLE_TABLES) {
             match event {
@@ -117,8 +117,8 @@ fn many_findings_of_one_rule_stay_one_block() {
         .collect();
     for (format, text) in [
         ("text", text::render(&report, text::Colour::Plain)),
-        ("markdown", markdown::render(&report).unwrap()),
-        ("html", html::render(&report).unwrap()),
+        ("markdown", markdown::render(&report, Part::Whole).unwrap()),
+        ("html", html::render(&report, Part::Whole).unwrap()),
     ] {
         assert!(text.len() < 2_000_000, "{format}");
         assert!(text.contains("9500 more"), "{format}");

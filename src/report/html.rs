@@ -1,11 +1,13 @@
 //! The report as one page: no network, no script, light and dark, on paper too.
 
-use super::{Report, templates};
+use super::view::View;
+use super::{Part, Report, templates};
 
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("report.html", include_str!("../../reports/report.html")),
     ("boots.html", include_str!("../../reports/boots.html")),
     ("chains.html", include_str!("../../reports/chains.html")),
+    ("said.html", include_str!("../../reports/said.html")),
     ("findings.html", include_str!("../../reports/findings.html")),
     ("report.css", include_str!("../../reports/report.css")),
 ];
@@ -14,8 +16,8 @@ const PARTS: [(&str, &str); 5] = [
 ///
 /// # Errors
 /// A mistake in the built-in templates, which the tests exclude.
-pub fn render(report: &Report) -> tera::TeraResult<String> {
-    templates::fill("report.html", &PARTS, report)
+pub fn render(report: &Report, part: Part) -> tera::TeraResult<String> {
+    templates::fill("report.html", &PARTS, &View::of(report, part))
 }
 
 #[cfg(test)]
@@ -25,12 +27,19 @@ mod tests {
 
     #[test]
     fn a_report_as_a_page() {
-        insta::assert_snapshot!(render(&sample::san_server()).unwrap());
+        insta::assert_snapshot!(render(&sample::san_server(), Part::Whole).unwrap());
+    }
+
+    #[test]
+    fn the_boots_alone_as_a_page() {
+        let page = render(&sample::many(), Part::Boots).unwrap();
+        assert!(!page.contains("Findings") && !page.contains("Nothing found"));
+        insta::assert_snapshot!(page);
     }
 
     #[test]
     fn the_page_loads_nothing_and_runs_nothing() {
-        let page = render(&sample::san_server()).unwrap();
+        let page = render(&sample::san_server(), Part::Whole).unwrap();
         for forbidden in
             ["<script", "<iframe", "<object", "<form", " src=", "@import", "url(", "javascript:", " onclick"]
         {
@@ -41,8 +50,10 @@ mod tests {
 
     #[test]
     fn every_link_inside_the_page_leads_somewhere_and_ids_are_unique() {
-        for report in [sample::san_server(), sample::healthy(), sample::with_everywhere("<&\"' \n")] {
-            let page = render(&report).unwrap();
+        for report in
+            [sample::san_server(), sample::many(), sample::healthy(), sample::with_everywhere("<&\"' \n")]
+        {
+            let page = render(&report, Part::Whole).unwrap();
             let values = |name: &str| -> Vec<String> {
                 let quoted = page.split(name).skip(1).filter_map(|rest| rest.split('"').next());
                 quoted.map(ToOwned::to_owned).collect()
@@ -60,9 +71,13 @@ mod tests {
 
     #[test]
     fn tags_are_balanced() {
-        for report in [sample::san_server(), sample::healthy(), sample::with_everywhere("</article></main>")]
-        {
-            let page = render(&report).unwrap();
+        for report in [
+            sample::san_server(),
+            sample::many(),
+            sample::healthy(),
+            sample::with_everywhere("</article></main>"),
+        ] {
+            let page = render(&report, Part::Whole).unwrap();
             let mut open: Vec<&str> = Vec::new();
             for tag in page.split('<').skip(1) {
                 let name = tag.split([' ', '>', '\n']).next().unwrap();

@@ -1,9 +1,11 @@
 //! The report for tickets and merge requests: CommonMark with GitHub's tables.
 
-use super::{Report, templates};
+use super::view::View;
+use super::{Part, Report, templates};
 
-const PARTS: [(&str, &str); 2] = [
+const PARTS: [(&str, &str); 3] = [
     ("report.md", include_str!("../../reports/report.md")),
+    ("said.md", include_str!("../../reports/said.md")),
     ("fix.md", include_str!("../../reports/fix.md")),
 ];
 
@@ -11,8 +13,8 @@ const PARTS: [(&str, &str); 2] = [
 ///
 /// # Errors
 /// A mistake in the built-in template, which the tests exclude.
-pub fn render(report: &Report) -> tera::TeraResult<String> {
-    templates::fill("report.md", &PARTS, report)
+pub fn render(report: &Report, part: Part) -> tera::TeraResult<String> {
+    templates::fill("report.md", &PARTS, &View::of(report, part))
 }
 
 #[cfg(test)]
@@ -22,6 +24,11 @@ mod tests {
 
     #[test]
     fn a_report_reads_well_as_markdown() {
-        insta::assert_snapshot!(render(&sample::san_server()).unwrap());
+        insta::assert_snapshot!(render(&sample::san_server(), Part::Whole).unwrap());
+    }
+
+    #[test]
+    fn the_boots_alone_read_well_as_markdown() {
+        insta::assert_snapshot!(render(&sample::san_server(), Part::Boots).unwrap());
     }
 }

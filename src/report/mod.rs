@@ -27,6 +27,15 @@ use crate::target::Target;
 /// Version of the report's shape; goes up when a field changes its meaning or goes away.
 pub const SCHEMA: &str = "bootproof-report/1";
 
+/// What of a report a page or a text shows. The JSON report is the same for both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Everything.
+    Whole,
+    /// The boots alone, step by step: no rule was applied.
+    Boots,
+}
+
 /// Everything that one run says.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Report {

@@ -1,6 +1,6 @@
 //! Turns lists and numbers into sentences, and sentences into lines.
 
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// `a`, `a and b`, `a, b and c`.
 pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
@@ -55,6 +55,28 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     }
     if !line.is_empty() {
         lines.push(line);
+    }
+    lines
+}
+
+/// Breaks `text` as [`wrapped`] does, and words that are longer than `width` wherever the line is full: what is drawn
+/// must not run over its frame.
+pub(super) fn broken(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = Vec::new();
+    for line in wrapped(text, width) {
+        let mut piece = String::new();
+        let mut columns = 0_usize;
+        for character in line.chars() {
+            let more = character.width().unwrap_or_default();
+            if columns.saturating_add(more) > width {
+                lines.push(std::mem::take(&mut piece));
+                columns = 0;
+            }
+            piece.push(character);
+            columns = columns.saturating_add(more);
+        }
+        lines.push(piece);
     }
     lines
 }
@@ -133,6 +155,13 @@ mod tests {
         assert_eq!(wrapped("run `a b` now", 7), ["run", "`a b`", "now"]);
         assert_eq!(wrapped("run `a b c d` now", 7), ["run `a", "b c d`", "now"]);
         assert_eq!(wrapped("a ` b", 3), ["a `", "b"]);
+    }
+
+    #[test]
+    fn what_is_drawn_never_runs_over_its_frame() {
+        assert_eq!(broken("a /very/long/path b", 5), ["a", "/very", "/long", "/path", "b"]);
+        assert_eq!(broken("one two", 7), ["one two"]);
+        assert_eq!(broken("", 5), [""; 0]);
     }
 
     #[test]

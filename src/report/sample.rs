@@ -57,6 +57,60 @@ pub(super) fn healthy() -> Report {
     Report::build(parts, Some(Severity::High))
 }
 
+/// Three kernels, each with a recovery entry, on 22 targets: every outcome, and steps on which targets hear different
+/// things.
+pub(super) fn many() -> Report {
+    let titles = ["6.1.0-18-amd64", "6.1.0-17-amd64", "5.10.0-28-amd64"]
+        .into_iter()
+        .flat_map(|release| [release.to_owned(), format!("{release} (recovery mode)")]);
+    let names: Vec<String> =
+        crate::target::built_in_names().filter(|name| *name != "same").map(Into::into).collect();
+    let mut boots = Vec::new();
+    for (index, title) in titles.enumerate() {
+        for (target, name) in names.iter().enumerate() {
+            let mut boot = boot(title.trim_end_matches(" (recovery mode)"), index == 0, "same");
+            boot.entry = format!("Debian GNU/Linux, with Linux {title}");
+            boot.entry_id = index.to_string();
+            boot.target.clone_from(name);
+            let (step, state) = match (target + 5 * (index / 2)) % 7 {
+                0..=2 => (StepName::Network, State::Ok),
+                3 => (StepName::Network, State::Fails),
+                4 => (StepName::Network, State::Unknown),
+                5 => (StepName::RootFilesystem, State::Fails),
+                _ => (StepName::RootDevice, State::Unknown),
+            };
+            for own in &mut boot.steps {
+                if own.step == StepName::DiskDriver {
+                    own.detail = format!(
+                        "the disk appears as {}, bound by its driver",
+                        ["sda", "vda", "nvme0n1"][target % 3]
+                    );
+                }
+                if own.step == step && state != State::Ok {
+                    own.state = state;
+                    own.detail = format!("what is said of {} on {name}", step.name());
+                }
+            }
+            boot.failed_at = (state == State::Fails).then_some(step);
+            boot.outcome = match (state, step) {
+                (State::Fails, _) => Outcome::Fails,
+                (State::Unknown, StepName::RootDevice) => Outcome::Unknown,
+                _ => Outcome::Boots,
+            };
+            boots.push(boot);
+        }
+    }
+    let targets = names.iter().map(|name| TargetSummary { name: name.clone(), title: name.to_uppercase() });
+    let parts = Parts {
+        system: SystemSummary { source: "/mnt/sysimage".into(), system: System::default() },
+        targets: targets.collect(),
+        boots,
+        findings: vec![],
+        not_evaluated: vec![],
+    };
+    Report::build(parts, Some(Severity::High))
+}
+
 /// Every string that can come from the audited system holds `hostile`.
 pub(super) fn with_everywhere(hostile: &str) -> Report {
     let mut boots = vec![boot(hostile, true, "kvm")];

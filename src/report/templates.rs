@@ -3,16 +3,17 @@
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd};
 use tera::{Context, Kwargs, State, Tera, TeraResult, Value};
 
+use super::escape;
 use super::view::View;
-use super::{Report, escape};
 
-/// Fills the template `name`, of which `parts` are the pieces that it includes.
-pub(super) fn fill(name: &str, parts: &[(&str, &str)], report: &Report) -> TeraResult<String> {
+/// Fills the template `name`, of which `parts` are the pieces that it includes, with `view`.
+pub(super) fn fill(name: &str, parts: &[(&str, &str)], view: &View) -> TeraResult<String> {
     let mut tera = Tera::new();
     tera.register_filter("sentence", sentence);
     tera.register_filter("prose", prose);
     tera.register_filter("reference", reference);
     tera.register_filter("mark", mark);
+    tera.register_filter("state", state);
     tera.register_filter("drawn", drawn);
     tera.register_filter("md", |text: &str, _: Kwargs, _: &State| escape::markdown_sentence(text));
     tera.register_filter("md_text", |text: &str, _: Kwargs, _: &State| escape::markdown_text(text));
@@ -21,7 +22,7 @@ pub(super) fn fill(name: &str, parts: &[(&str, &str)], report: &Report) -> TeraR
     tera.register_filter("md_block", |text: &str, _: Kwargs, _: &State| escape::markdown_block(text));
     tera.autoescape_on(vec![".html"]);
     tera.add_raw_templates(parts.iter().copied())?;
-    tera.render(name, &Context::from_serialize(&View::of(report))?)
+    tera.render(name, &Context::from_serialize(view)?)
 }
 
 /// A sentence with backquotes, as HTML.
@@ -56,6 +57,18 @@ fn mark(cell: &Value, _: Kwargs, _: &State) -> &'static str {
         Some("fails") => "❌",
         Some(_) => "❓",
         None => "",
+    }
+}
+
+/// A step's state as a sign and in words.
+fn state(step: &Value, _: Kwargs, _: &State) -> &'static str {
+    match step.get_from_path("state").and_then(Value::as_str) {
+        Some("ok") => "✅ ok",
+        Some("fails") => "❌ fails",
+        Some("unknown") => "❓ unknown",
+        Some("would-work") => "would work",
+        Some("would-fail") => "would fail",
+        _ => "not reached",
     }
 }
 

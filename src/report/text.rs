@@ -1,5 +1,8 @@
 //! The report for a terminal: findings drawn as rustc draws them, at 80 columns, readable without colour.
 
+mod matrix;
+mod trace;
+
 use std::fmt::Write as _;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -7,10 +10,10 @@ use annotate_snippets::{AnnotationKind, Element, Group as Drawing, Level, Origin
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::prose::{clipped, first_paragraph, padded, shortened, wrapped};
+use super::prose::{broken, clipped, first_paragraph, shortened, wrapped};
 use super::view::Snippet as LineView;
-use super::view::{Chain, FixView, Group, Message, PlaceView, StepState, TargetRow, View};
-use super::{Report, Verdict};
+use super::view::{FixView, Group, Message, PlaceView, View};
+use super::{Part, Report, Verdict};
 use crate::finding::Severity;
 use crate::simulate::Outcome;
 
@@ -20,8 +23,6 @@ const WIDTH: usize = 80;
 const DRAWN_PLACES: usize = 4;
 /// Characters of a reason, which `bootproof explain` and the other formats give whole.
 const WHY: usize = 400;
-/// Columns of a cell of the matrix: the longest is `unknown: root filesystem`.
-const CELL: usize = 26;
 
 const BOLD: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
@@ -41,11 +42,11 @@ pub enum Colour {
 /// The whole report.
 #[must_use]
 pub fn render(report: &Report, colour: Colour) -> String {
-    let view = View::of(report);
+    let view = View::of(report, Part::Whole);
     let mut out = String::new();
     header(&mut out, &view);
-    matrix(&mut out, &view);
-    where_it_stops(&mut out, &view);
+    matrix::draw(&mut out, &view);
+    trace::where_it_stops(&mut out, &view);
     for group in &view.groups {
         out.push_str(&finding(group));
         out.push('\n');
@@ -55,16 +56,16 @@ pub fn render(report: &Report, colour: Colour) -> String {
     finish(out, colour)
 }
 
-/// The boots alone, step by step.
+/// The boots alone: each chain step by step, then which entry boots where.
 #[must_use]
 pub fn render_boots(report: &Report, colour: Colour) -> String {
-    let view = View::of(report);
+    let view = View::of(report, Part::Boots);
     let mut out = String::new();
     header(&mut out, &view);
-    for chain in &view.chains {
-        steps(&mut out, chain);
-    }
-    line(&mut out, &format!("{}{}{:#}", verdict_style(&view), view.headline, verdict_style(&view)));
+    trace::draw(&mut out, &view);
+    matrix::draw(&mut out, &view);
+    headline(&mut out, &view);
+    paragraph(&mut out, "Next: ", &view.next);
     finish(out, colour)
 }
 
@@ -85,15 +86,19 @@ fn line(out: &mut String, text: &str) {
 
 /// `text` in lines that begin with `first`, then with as many spaces.
 fn paragraph(out: &mut String, first: &str, text: &str) {
-    let indent = first.chars().count();
-    for (index, piece) in wrapped(text, WIDTH.saturating_sub(indent)).iter().enumerate() {
+    let indent = first.width();
+    for (index, piece) in broken(text, WIDTH.saturating_sub(indent)).iter().enumerate() {
         let start = if index == 0 { first.to_owned() } else { " ".repeat(indent) };
         line(out, &format!("{start}{piece}"));
     }
 }
 
 fn header(out: &mut String, view: &View) {
-    line(out, &format!("{BOLD}bootproof {}{BOLD:#}: {}", view.version, view.source));
+    let mut first = String::new();
+    paragraph(&mut first, "", &format!("bootproof {}: {}", view.version, view.source));
+    let name = first.find(':').unwrap_or_default();
+    let (name, rest) = first.split_at_checked(name).unwrap_or(("", &first));
+    line(out, &format!("{BOLD}{name}{BOLD:#}{rest}"));
     paragraph(out, "", &view.system);
     out.push('\n');
 }
@@ -112,107 +117,6 @@ fn verdict_style(view: &View) -> Style {
         Verdict::Pass => GOOD.bold(),
         Verdict::Fail => BAD,
     }
-}
-
-/// Targets down, entries across; as many entries beside each other as fit.
-fn matrix(out: &mut String, view: &View) {
-    if view.entries.is_empty() {
-        return;
-    }
-    let names =
-        view.targets.iter().map(|row| row.name.chars().count()).max().unwrap_or_default().clamp(6, 24);
-    let columns = WIDTH.saturating_sub(names.saturating_add(4)).checked_div(CELL).unwrap_or_default().max(1);
-    for (block, entries) in view.entries.chunks(columns).enumerate() {
-        if block > 0 {
-            out.push('\n');
-        }
-        let mut head = format!("  {}", padded("", names));
-        for entry in entries {
-            let mark = if entry.default { " default" } else { "" };
-            let _ =
-                write!(head, "  {}", padded(&format!("[{}]{mark}", entry.number), CELL.saturating_sub(2)));
-        }
-        line(out, &format!("{FAINT}{}{FAINT:#}", head.trim_end()));
-        for row in &view.targets {
-            line(out, &matrix_row(row, names, block.saturating_mul(columns), columns));
-        }
-    }
-    out.push('\n');
-    for entry in &view.entries {
-        paragraph(out, &format!("  [{}] ", entry.number), &entry.title);
-    }
-    out.push('\n');
-}
-
-fn matrix_row(row: &TargetRow, names: usize, skip: usize, take: usize) -> String {
-    let mut text = format!("  {}", padded(&clipped(&row.name, names), names));
-    let mut gap = 2;
-    for cell in row.cells.iter().skip(skip).take(take) {
-        let style = outcome_style(cell.outcome);
-        let _ = write!(text, "{}{style}{}{style:#}", " ".repeat(gap), cell.label);
-        gap = CELL.saturating_sub(cell.label.len());
-    }
-    text
-}
-
-/// One sentence for each way in which a boot does not get through.
-fn where_it_stops(out: &mut String, view: &View) {
-    let mut ways: Vec<(&Chain, Vec<usize>)> = Vec::new();
-    for chain in view.chains.iter().filter(|chain| chain.outcome != Outcome::Boots) {
-        let same = |(other, _): &&mut (&Chain, Vec<usize>)| {
-            other.targets == chain.targets && other.label == chain.label && stop(other) == stop(chain)
-        };
-        match ways.iter_mut().find(same) {
-            Some((_, entries)) => entries.push(chain.entry),
-            None => ways.push((chain, vec![chain.entry])),
-        }
-    }
-    if ways.is_empty() {
-        return;
-    }
-    for (chain, entries) in ways {
-        let style = outcome_style(Some(chain.outcome));
-        let entries: String = entries.iter().map(|entry| format!("[{entry}]")).collect();
-        line(out, &format!("  {entries} {style}{}{style:#}", chain.label));
-        paragraph(out, "      on ", &chain.targets.join(", "));
-        paragraph(out, "      ", stop(chain));
-    }
-    out.push('\n');
-}
-
-/// What is said of the step at which a boot ends, as far as is known.
-fn stop(chain: &Chain) -> &str {
-    chain.steps.iter().find(|step| step.ends_here).map_or("", |step| &step.detail)
-}
-
-/// Each step of a chain on its line.
-fn steps(out: &mut String, chain: &Chain) {
-    let mark = if chain.default { ", the default" } else { "" };
-    line(out, &format!("{BOLD}{}{BOLD:#}{mark}", chain.title));
-    paragraph(out, "  on ", &chain.targets.join(", "));
-    if let Some(kernel) = &chain.kernel {
-        line(out, &format!("  {FAINT}kernel {kernel}{FAINT:#}"));
-    }
-    if let Some(initrd) = &chain.initrd {
-        line(out, &format!("  {FAINT}initrd {initrd}{FAINT:#}"));
-    }
-    out.push('\n');
-    for step in &chain.steps {
-        let style = match step.state {
-            StepState::Ok => GOOD,
-            StepState::Fails | StepState::WouldFail => BAD,
-            StepState::Unknown => OPEN,
-            StepState::NotReached | StepState::WouldWork => FAINT,
-        };
-        let head = format!("  {} {} ", padded(&step.name, 15), padded(step.state.name(), 11));
-        let mut text = String::new();
-        paragraph(&mut text, &head, if step.detail.is_empty() { "-" } else { &step.detail });
-        out.push_str(&text.replacen(step.state.name(), &format!("{style}{}{style:#}", step.state.name()), 1));
-        if let (Some(at), true) = (&step.place, step.state != StepState::NotReached) {
-            line(out, &format!("{}{FAINT}--> {at}{FAINT:#}", " ".repeat(head.chars().count())));
-        }
-    }
-    out.push('\n');
 }
 
 fn level(severity: Severity) -> Level<'static> {
@@ -409,11 +313,16 @@ fn not_evaluated(out: &mut String, view: &View) {
     out.push('\n');
 }
 
-fn summary(out: &mut String, view: &View) {
+fn headline(out: &mut String, view: &View) {
     let style = verdict_style(view);
     let mut text = String::new();
     paragraph(&mut text, "", &view.headline);
     line(out, &format!("{style}{}{style:#}", text.trim_end()));
+}
+
+fn summary(out: &mut String, view: &View) {
+    let style = verdict_style(view);
+    headline(out, view);
     let verdict = match view.verdict {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
@@ -435,6 +344,11 @@ mod tests {
     #[test]
     fn a_healthy_system_needs_a_few_lines() {
         insta::assert_snapshot!(render(&sample::healthy(), Colour::Plain));
+    }
+
+    #[test]
+    fn many_entries_on_all_targets_stay_readable() {
+        insta::assert_snapshot!(render_boots(&sample::many(), Colour::Plain));
     }
 
     #[test]

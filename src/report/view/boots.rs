@@ -1,14 +1,18 @@
-//! Boots by target and entry: the matrix, and the chain of steps of each.
+//! Boots by target and entry: the matrix "which entry boots where".
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::super::Report;
 use super::super::escape::shown;
+use super::chains::Ways;
 use crate::finding::{Finding, Severity};
-use crate::simulate::{Boot, Outcome, State, Step, StepName};
+use crate::place::Place;
+use crate::simulate::{Boot, Outcome, State, StepName};
 
 /// A boot entry.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(in super::super) struct Entry {
     /// From 1, in the order of the boot loader.
     pub(in super::super) number: usize,
@@ -16,8 +20,6 @@ pub(in super::super) struct Entry {
     pub(in super::super) default: bool,
     /// Whether its chains are shown without being asked for: the default entry's are, or all if none is marked.
     pub(in super::super) open: bool,
-    pub(in super::super) kernel: Option<String>,
-    pub(in super::super) initrd: Option<String>,
 }
 
 /// A target, and how each entry fares on it.
@@ -29,6 +31,8 @@ pub(in super::super) struct TargetRow {
     pub(in super::super) title: String,
     /// One for each entry, in their order.
     pub(in super::super) cells: Vec<Cell>,
+    /// One for each group of entries that do the same, in their order.
+    pub(in super::super) ways: Vec<Cell>,
     /// Findings of severity blocker and high that concern this target.
     pub(in super::super) grave: usize,
     /// Whether any finding concerns this target.
@@ -36,128 +40,72 @@ pub(in super::super) struct TargetRow {
 }
 
 /// How one entry fares on one target.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(in super::super) struct Cell {
     /// Null where this entry was not tried on this target.
     pub(in super::super) outcome: Option<Outcome>,
-    /// `boots`, `fails at disk driver`, `unknown: storage stack`, `not tried`.
+    /// `boots`, `stops: disk-driver`, `?: storage-stack`, `boots, no network`, `not tried`.
     pub(in super::super) label: String,
     /// The chain that tells more.
     pub(in super::super) chain: Option<usize>,
 }
 
-/// What an entry does, step by step, on all targets on which it does the same.
-#[derive(Debug, Serialize)]
-pub(in super::super) struct Chain {
-    /// From 1.
-    pub(in super::super) number: usize,
-    pub(in super::super) entry: usize,
-    pub(in super::super) title: String,
-    pub(in super::super) default: bool,
-    pub(in super::super) kernel: Option<String>,
-    pub(in super::super) initrd: Option<String>,
-    pub(in super::super) targets: Vec<String>,
-    pub(in super::super) target_indices: Vec<usize>,
-    pub(in super::super) outcome: Outcome,
-    /// `boots`, `fails at disk driver`, `unknown: storage stack`.
-    pub(in super::super) label: String,
-    pub(in super::super) steps: Vec<StepView>,
+/// What tells entries apart that have the same title.
+type EntryKey<'a> = (&'a str, &'a Place, &'a str, bool);
+
+fn key(boot: &Boot) -> EntryKey<'_> {
+    (&boot.entry_id, &boot.at, &boot.entry, boot.default)
 }
 
-/// A step of a chain.
-#[derive(Debug, Serialize)]
-pub(in super::super) struct StepView {
-    /// `disk-driver`.
-    pub(in super::super) step: StepName,
-    /// `disk driver`.
-    pub(in super::super) name: String,
-    pub(in super::super) state: StepState,
-    pub(in super::super) detail: String,
-    /// The evidence: `etc/fstab:7`.
-    #[serde(rename = "where")]
-    pub(in super::super) place: Option<String>,
-    /// Whether this step is where the boot ends, as far as is known.
-    pub(in super::super) ends_here: bool,
-}
-
-/// How a step is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(in super::super) enum StepState {
-    Ok,
-    Fails,
-    Unknown,
-    /// The boot has stopped before; whether this would work is not known.
-    NotReached,
-    /// The boot has stopped before; this would work.
-    WouldWork,
-    /// The boot has stopped before; this would fail as well.
-    WouldFail,
-}
-
-impl StepState {
-    /// The state in words.
-    pub(in super::super) fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Fails => "fails",
-            Self::Unknown => "unknown",
-            Self::NotReached => "not reached",
-            Self::WouldWork => "would work",
-            Self::WouldFail => "would fail",
-        }
-    }
-}
-
-/// Whether both are the same entry of the boot loader.
-fn same_entry(a: &Boot, b: &Boot) -> bool {
-    a.entry == b.entry && a.kernel == b.kernel && a.initrd == b.initrd && a.default == b.default
-}
-
-/// One boot of each entry, in the order of the report.
-fn distinct(boots: &[Boot]) -> Vec<&Boot> {
-    let mut seen: Vec<&Boot> = Vec::new();
+/// The boots of each entry, in the order of the report.
+pub(super) fn by_entry(boots: &[Boot]) -> Vec<Vec<&Boot>> {
+    let mut entries: Vec<Vec<&Boot>> = Vec::new();
+    let mut known: BTreeMap<EntryKey<'_>, usize> = BTreeMap::new();
     for boot in boots {
-        if !seen.iter().any(|other| same_entry(other, boot)) {
-            seen.push(boot);
+        let index = *known.entry(key(boot)).or_insert(entries.len());
+        match entries.get_mut(index) {
+            Some(entry) => entry.push(boot),
+            None => entries.push(vec![boot]),
         }
     }
-    seen
+    entries
 }
 
-pub(super) fn entries(boots: &[Boot]) -> Vec<Entry> {
-    let any_default = boots.iter().any(|boot| boot.default);
-    let entry = |(index, boot): (usize, &&Boot)| Entry {
-        number: index.saturating_add(1),
-        title: shown(&boot.entry),
-        default: boot.default,
-        open: boot.default || !any_default,
-        kernel: boot.kernel.as_deref().map(shown),
-        initrd: boot.initrd.as_deref().map(shown),
+pub(super) fn entries(by_entry: &[Vec<&Boot>]) -> Vec<Entry> {
+    let any_default = by_entry.iter().flatten().any(|boot| boot.default);
+    let entry = |(index, boots): (usize, &Vec<&Boot>)| {
+        let boot = boots.first()?;
+        Some(Entry {
+            number: index.saturating_add(1),
+            title: shown(&boot.entry),
+            default: boot.default,
+            open: boot.default || !any_default,
+        })
     };
-    distinct(boots).iter().enumerate().map(entry).collect()
+    by_entry.iter().enumerate().filter_map(entry).collect()
 }
 
-pub(super) fn rows(report: &Report) -> Vec<TargetRow> {
-    let entries = distinct(&report.boots);
-    let chains = chained(report);
-    let cell = |target: &str, entry: &Boot| {
-        let boot = report.boots.iter().find(|boot| boot.target == target && same_entry(boot, entry));
-        let holds =
-            |chain: &[&Boot]| chain.iter().any(|other| boot.is_some_and(|boot| std::ptr::eq(*other, boot)));
+pub(super) fn rows(report: &Report, by_entry: &[Vec<&Boot>], ways: &Ways<'_>) -> Vec<TargetRow> {
+    let cell = |target: &str, entry: usize, boots: &[&Boot]| {
+        let boot = boots.iter().copied().find(|boot| boot.target == target);
         Cell {
             outcome: boot.map(|boot| boot.outcome),
             label: boot.map_or_else(|| "not tried".to_owned(), label),
-            chain: chains.iter().position(|chain| holds(chain)).map(|index| index.saturating_add(1)),
+            chain: boot.and_then(|boot| ways.chain_of(entry, &boot.target)),
         }
     };
-    let row = |(index, target): (usize, &super::super::TargetSummary)| TargetRow {
-        index,
-        name: shown(&target.name),
-        title: shown(&target.title),
-        cells: entries.iter().map(|entry| cell(&target.name, entry)).collect(),
-        grave: grave(report, &target.name),
-        has_findings: report.findings.iter().any(|finding| concerns(finding, &target.name)),
+    let row = |(index, target): (usize, &super::super::TargetSummary)| {
+        let cells = by_entry.iter().enumerate().map(|(entry, boots)| cell(&target.name, entry, boots));
+        let cells: Vec<Cell> = cells.collect();
+        TargetRow {
+            index,
+            name: shown(&target.name),
+            title: shown(&target.title),
+            ways: ways.firsts().filter_map(|entry| cells.get(entry)).cloned().collect(),
+            cells,
+            grave: grave(report, &target.name),
+            has_findings: report.findings.iter().any(|finding| concerns(finding, &target.name)),
+        }
     };
     report.targets.iter().enumerate().map(row).collect()
 }
@@ -169,7 +117,7 @@ fn grave(report: &Report, target: &str) -> usize {
         .findings
         .iter()
         .filter(|finding| finding.severity <= Severity::High && concerns(finding, target));
-    let places: std::collections::BTreeSet<_> = grave.map(|finding| (&finding.rule, &finding.at)).collect();
+    let places: BTreeSet<_> = grave.map(|finding| (&finding.rule, &finding.at)).collect();
     places.len()
 }
 
@@ -178,105 +126,41 @@ fn concerns(finding: &Finding, target: &str) -> bool {
     finding.target.as_deref().is_none_or(|name| name == target)
 }
 
-/// Boots of one entry that go the same way, together; in the order of the entries, then of the targets.
-fn chained(report: &Report) -> Vec<Vec<&Boot>> {
-    let mut chains: Vec<Vec<&Boot>> = Vec::new();
-    for entry in distinct(&report.boots) {
-        let first = chains.len();
-        for boot in report.boots.iter().filter(|boot| same_entry(boot, entry)) {
-            let same_way = |chain: &&mut Vec<&Boot>| {
-                chain.first().is_some_and(|other| other.steps == boot.steps && other.outcome == boot.outcome)
-            };
-            match chains.iter_mut().skip(first).find(same_way) {
-                Some(chain) => chain.push(boot),
-                None => chains.push(vec![boot]),
-            }
+/// What is said of a boot in few words.
+struct Words {
+    /// For a cell of the matrix: `stops: disk-driver`.
+    label: String,
+    /// For a sentence: `stops at disk-driver`.
+    said: String,
+}
+
+fn words(boot: &Boot) -> Words {
+    let words = |label: &str, said: &str| Words { label: label.to_owned(), said: said.to_owned() };
+    let at = |step: StepName, label: &str, said: &str| Words {
+        label: format!("{label}: {}", step.name()),
+        said: format!("{said} {}", step.name()),
+    };
+    match (boot.outcome, boot.failed_at, first_unknown(boot)) {
+        (Outcome::Boots, _, None) => words("boots", "boots"),
+        (Outcome::Boots, _, Some(_)) => words("boots, network?", "boots, its network is unknown"),
+        (Outcome::Fails, Some(StepName::Network), _) => {
+            words("boots, no network", "boots, but has no network")
         }
+        (Outcome::Fails, Some(step), _) => at(step, "stops", "stops at"),
+        (Outcome::Fails, None, _) => words("stops", "stops"),
+        (Outcome::Unknown, _, Some(step)) => at(step, "?", "unknown at"),
+        (Outcome::Unknown, _, None) => words("?", "unknown"),
     }
-    chains
 }
 
-pub(super) fn chains(report: &Report) -> Vec<Chain> {
-    let entries = distinct(&report.boots);
-    let chain = |(index, boots): (usize, Vec<&Boot>)| {
-        let boot = *boots.first()?;
-        let entry = entries.iter().position(|other| same_entry(other, boot)).unwrap_or_default();
-        let index_of = |boot: &&Boot| report.targets.iter().position(|target| target.name == boot.target);
-        Some(Chain {
-            number: index.saturating_add(1),
-            entry: entry.saturating_add(1),
-            title: shown(&boot.entry),
-            default: boot.default,
-            kernel: boot.kernel.as_deref().map(shown),
-            initrd: boot.initrd.as_deref().map(shown),
-            targets: boots.iter().map(|boot| shown(&boot.target)).collect(),
-            target_indices: boots.iter().filter_map(index_of).collect(),
-            outcome: boot.outcome,
-            label: label(boot),
-            steps: steps(boot),
-        })
-    };
-    chained(report).into_iter().enumerate().filter_map(chain).collect()
+pub(super) fn label(boot: &Boot) -> String {
+    words(boot).label
 }
 
-fn steps(boot: &Boot) -> Vec<StepView> {
-    let ends_with = match boot.outcome {
-        Outcome::Boots => None,
-        Outcome::Fails => boot.failed_at,
-        Outcome::Unknown => first_unknown(boot),
-    };
-    let view = |step: &Step| {
-        let stopped_before = boot.failed_at.is_some_and(|failed| step.step > failed);
-        StepView {
-            step: step.step,
-            name: step_words(step.step).to_owned(),
-            state: match (step.state, stopped_before) {
-                (State::Ok, false) => StepState::Ok,
-                (State::Fails, false) => StepState::Fails,
-                (State::Unknown, false) => StepState::Unknown,
-                (State::Ok, true) => StepState::WouldWork,
-                (State::Fails, true) => StepState::WouldFail,
-                (State::Unknown, true) => StepState::NotReached,
-            },
-            detail: shown(&step.detail),
-            place: step.at.as_ref().map(|at| shown(&at.to_string())),
-            ends_here: ends_with == Some(step.step),
-        }
-    };
-    boot.steps.iter().map(view).collect()
+pub(super) fn said(boot: &Boot) -> String {
+    words(boot).said
 }
 
-fn first_unknown(boot: &Boot) -> Option<StepName> {
+pub(super) fn first_unknown(boot: &Boot) -> Option<StepName> {
     boot.steps.iter().find(|step| step.state == State::Unknown).map(|step| step.step)
-}
-
-/// A step's name in words.
-fn step_words(step: StepName) -> &'static str {
-    match step {
-        StepName::Firmware => "firmware",
-        StepName::Loader => "loader",
-        StepName::Kernel => "kernel",
-        StepName::Initrd => "initrd",
-        StepName::DiskDriver => "disk driver",
-        StepName::StorageStack => "storage stack",
-        StepName::RootDevice => "root device",
-        StepName::RootFilesystem => "root filesystem",
-        StepName::Init => "init",
-        StepName::Mounts => "mounts",
-        StepName::Network => "network",
-    }
-}
-
-fn label(boot: &Boot) -> String {
-    match boot.outcome {
-        Outcome::Boots => "boots".to_owned(),
-        Outcome::Fails => match boot.failed_at {
-            Some(step) => format!("fails at {}", step_words(step)),
-            None => "fails".to_owned(),
-        },
-        Outcome::Unknown => match first_unknown(boot) {
-            Some(step) => format!("unknown: {}", step_words(step)),
-            None => "unknown".to_owned(),
-        },
-    }
 }

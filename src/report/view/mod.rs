@@ -4,19 +4,21 @@
 //! control characters); what is special to a format is escaped by its renderer. The JSON report does not pass here.
 
 mod boots;
+mod chains;
 mod findings;
 
 use serde::Serialize;
 
-pub(super) use boots::{Chain, Entry, StepState, TargetRow};
+pub(super) use boots::{Cell, Entry, TargetRow};
+pub(super) use chains::{Chain, Said, StepState, StepView, Way};
 pub(super) use findings::{FixView, Group, Message, Need, PlaceView, Snippet};
 
 use super::escape::shown;
 use super::prose::{counted, listed};
-use super::{Report, Verdict};
+use super::{Part, Report, Verdict};
 use crate::facts::system::System;
 use crate::finding::Severity;
-use crate::simulate::{Boot, Outcome};
+use crate::simulate::{Boot, Outcome, StepName};
 
 /// Targets that the headline names; of more it says how many.
 const MOST_NAMES: usize = 4;
@@ -25,6 +27,8 @@ const MOST_NAMES: usize = 4;
 #[derive(Debug, Serialize)]
 pub(super) struct View {
     pub(super) version: &'static str,
+    /// Whether rules were applied, so that there is something to say of findings.
+    pub(super) whole: bool,
     /// What the user called the system.
     pub(super) source: String,
     /// The system in words: `CentOS release 6.10 (Final), x86_64`.
@@ -36,8 +40,8 @@ pub(super) struct View {
     pub(super) entries: Vec<Entry>,
     /// The targets, each with one cell an entry.
     pub(super) targets: Vec<TargetRow>,
-    /// What each entry does, once for all targets on which it does the same.
-    pub(super) chains: Vec<Chain>,
+    /// What the entries do, once for those that do the same.
+    pub(super) ways: Vec<Way>,
     /// Findings of one rule, worst first.
     pub(super) groups: Vec<Group>,
     pub(super) not_evaluated: Vec<Need>,
@@ -59,22 +63,26 @@ pub(super) struct Count {
 }
 
 impl View {
-    /// Words and groups `report`.
-    pub(super) fn of(report: &Report) -> Self {
+    /// Words and groups `part` of `report`.
+    pub(super) fn of(report: &Report, part: Part) -> Self {
+        let by_entry = boots::by_entry(&report.boots);
+        let ways = chains::Ways::of(&by_entry);
+        let entries = boots::entries(&by_entry);
         let groups = findings::groups(report);
         let counts = counts(&groups);
         let tally = tally(&counts);
         Self {
             version: report.tool.version,
+            whole: part == Part::Whole,
             source: shown(&report.system.source),
             system: shown(&system_words(&report.system.system)),
             verdict: report.verdict,
             headline: headline(report),
-            entries: boots::entries(&report.boots),
-            targets: boots::rows(report),
-            chains: boots::chains(report),
+            targets: boots::rows(report, &by_entry, &ways),
+            ways: ways.views(&entries),
+            entries,
             not_evaluated: findings::needs(&report.not_evaluated),
-            next: next(report, &groups),
+            next: next(report, &groups, part),
             groups,
             counts,
             tally,
@@ -130,10 +138,14 @@ fn headline(report: &Report) -> String {
     if defaults.is_empty() {
         return "No boot entry was found, so whether it boots cannot be said.".to_owned();
     }
-    let with = |outcome: Outcome| -> Vec<&str> {
-        defaults.iter().filter(|boot| boot.outcome == outcome).map(|boot| boot.target.as_str()).collect()
+    let with = |wanted: &dyn Fn(&Boot) -> bool| -> Vec<&str> {
+        defaults.iter().filter(|boot| wanted(boot)).map(|boot| boot.target.as_str()).collect()
     };
-    let (boots, fails, unknown) = (with(Outcome::Boots), with(Outcome::Fails), with(Outcome::Unknown));
+    let is_cut_off = |boot: &Boot| boot.failed_at == Some(StepName::Network);
+    let fails = with(&|boot| boot.outcome == Outcome::Fails && !is_cut_off(boot));
+    let cut_off = with(&|boot| boot.outcome == Outcome::Fails && is_cut_off(boot));
+    let boots = with(&|boot| boot.outcome == Outcome::Boots);
+    let unknown = with(&|boot| boot.outcome == Outcome::Unknown);
     let named = |names: &[&str]| match (names.len(), defaults.len()) {
         (few, _) if few <= MOST_NAMES => listed(names),
         (some, all) if some == all => format!("all {all} targets"),
@@ -142,6 +154,9 @@ fn headline(report: &Report) -> String {
     let mut parts = Vec::new();
     if !fails.is_empty() {
         parts.push(format!("does not boot on {}", named(&fails)));
+    }
+    if !cut_off.is_empty() {
+        parts.push(format!("boots without a network on {}", named(&cut_off)));
     }
     if !boots.is_empty() {
         parts.push(format!("boots on {}", named(&boots)));
@@ -167,13 +182,14 @@ fn system_words(system: &System) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-fn next(report: &Report, groups: &[Group]) -> String {
+fn next(report: &Report, groups: &[Group], part: Part) -> String {
     let worst = groups.first().filter(|group| group.severity <= Severity::High);
     let is_open = |boot: &Boot| boot.outcome == Outcome::Unknown;
     match (report.verdict, worst) {
         (_, Some(group)) => {
             format!("mend `{rule}` first (`bootproof explain {rule}` says more), then check again", rule = group.rule)
         }
+        (Verdict::Fail, None) if part == Part::Boots => "`bootproof check` says how to mend it".to_owned(),
         (Verdict::Fail, None) => "see at which step the boot stops, mend that, then check again".to_owned(),
         (Verdict::Pass, None) if report.boots.is_empty() && report.system.system.container.is_some() => {
             "check the machine instead: this is the root of a container, which boots nothing of its own".to_owned()
@@ -188,6 +204,9 @@ fn next(report: &Report, groups: &[Group]) -> String {
         }
         (Verdict::Pass, None) if !report.not_evaluated.is_empty() => {
             "look at what could not be decided; the missing files may hold a surprise".to_owned()
+        }
+        (Verdict::Pass, None) if part == Part::Boots => {
+            "nothing stands in the way of the boot; `bootproof check` looks at services and all else".to_owned()
         }
         (Verdict::Pass, None) => "nothing stands in the way".to_owned(),
     }
