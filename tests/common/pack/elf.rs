@@ -54,6 +54,7 @@ impl Module {
 #[derive(Debug, Clone, Default)]
 pub struct Library {
     soname: Option<String>,
+    interpreter: Option<String>,
     needed: Vec<String>,
     versions: Vec<String>,
     exports: Vec<String>,
@@ -69,6 +70,12 @@ impl Library {
     /// A program: it has no name of its own.
     pub fn program() -> Self {
         Self::default()
+    }
+
+    /// This dynamic linker starts it (`PT_INTERP`).
+    pub fn interpreter(mut self, path: &str) -> Self {
+        self.interpreter = Some(path.to_owned());
+        self
     }
 
     /// It is linked against these (`DT_NEEDED`).
@@ -107,6 +114,10 @@ impl Library {
         let versions = self.version_definitions(&mut names);
 
         let mut elf = Elf::new(ET_DYN);
+        if let Some(path) = &self.interpreter {
+            elf.end += PROGRAM_HEADER;
+            elf.interpreter = Some(elf.section(".interp", SHT_PROGBITS, terminated(path.clone())));
+        }
         let strings = elf.section(".dynstr", SHT_STRTAB, names.bytes.clone());
         let table = elf.section(".dynsym", SHT_DYNSYM, symbols);
         elf.link(table, strings, 24, 1);
@@ -231,6 +242,7 @@ struct Elf {
     sections: Vec<Section>,
     end: usize,
     dynamic: Option<usize>,
+    interpreter: Option<usize>,
 }
 
 struct Section {
@@ -245,7 +257,13 @@ struct Section {
 
 impl Elf {
     fn new(kind: u16) -> Self {
-        Self { kind, sections: Vec::new(), end: HEADER + 2 * PROGRAM_HEADER, dynamic: None }
+        Self {
+            kind,
+            sections: Vec::new(),
+            end: HEADER + 2 * PROGRAM_HEADER,
+            dynamic: None,
+            interpreter: None,
+        }
     }
 
     fn section(&mut self, name: &'static str, kind: u32, bytes: Vec<u8>) -> usize {
@@ -275,7 +293,11 @@ impl Elf {
         self.section(".shstrtab", SHT_STRTAB, names.bytes);
 
         let table = self.end.next_multiple_of(8);
-        let programs: u16 = if self.dynamic.is_some() { 2 } else { 0 };
+        let programs: u16 = match (self.dynamic, self.interpreter) {
+            (None, _) => 0,
+            (Some(_), None) => 2,
+            (Some(_), Some(_)) => 3,
+        };
         let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
         for half in [self.kind, 62] {
             file.extend(half.to_le_bytes());
@@ -293,6 +315,9 @@ impl Elf {
         if let Some(dynamic) = self.dynamic.and_then(|index| self.sections.get(index)) {
             file.extend(program_header(1, 5, 0, table));
             file.extend(program_header(2, 6, dynamic.offset, dynamic.bytes.len()));
+        }
+        if let Some(path) = self.interpreter.and_then(|index| self.sections.get(index)) {
+            file.extend(program_header(3, 4, path.offset, path.bytes.len()));
         }
         for section in &self.sections {
             file.resize(section.offset, 0);

@@ -1,0 +1,197 @@
+//! Compares predictions with what happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use bootproof::simulate::{Boot, Outcome, State};
+
+use rayon::prelude::*;
+
+use super::case::{Case, Machines};
+use super::predict::{Disks, Inputs, predict};
+
+/// The steps that a class of the console leaves open: it shows that the boot stopped, not always where it went wrong.
+const STEPS: [(&str, &[&str]); 8] = [
+    ("no-device", &["disk-driver", "storage-stack", "root-device"]),
+    ("mount-failed", &["root-filesystem", "root-device", "storage-stack"]),
+    ("no-init", &["init", "root-filesystem"]),
+    ("init-killed", &["init", "initrd", "root-filesystem"]),
+    ("unpack-failed", &["initrd", "kernel"]),
+    ("kernel-no-root", &["initrd", "disk-driver", "root-device", "root-filesystem", "storage-stack"]),
+    ("switch-root-failed", &["init", "root-filesystem", "mounts"]),
+    ("emergency", &["init", "mounts", "root-filesystem", "initrd", "root-device"]),
+];
+
+/// Classes where somebody has to type, or the machine is too small: an unknown that says so is a right answer.
+const OPEN: [&str; 5] = ["hang", "passphrase", "shell", "oom", "panic"];
+
+/// How a prediction compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    Right,
+    /// The prediction says that the input does not decide.
+    Unknown,
+    Wrong,
+}
+
+/// Whether the prediction is what happened.
+pub fn verdict(case: &Case, boot: &Boot) -> Verdict {
+    let allowed = STEPS.iter().find(|(class, _)| *class == case.cls).map(|(_, steps)| *steps);
+    match boot.outcome {
+        Outcome::Unknown if OPEN.contains(&case.cls.as_str()) => Verdict::Right,
+        Outcome::Unknown => Verdict::Unknown,
+        Outcome::Boots if case.booted() => Verdict::Right,
+        Outcome::Fails if !case.booted() => {
+            let step = boot.failed_at.unwrap().name();
+            if allowed.is_none_or(|steps| steps.contains(&step)) { Verdict::Right } else { Verdict::Wrong }
+        }
+        _ => Verdict::Wrong,
+    }
+}
+
+/// What was predicted, in a word: `boots`, `unknown` or the failing step.
+pub fn word(boot: &Boot) -> String {
+    match (boot.outcome, boot.failed_at) {
+        (Outcome::Boots, _) => "boots".to_owned(),
+        (Outcome::Unknown, _) => "unknown".to_owned(),
+        (Outcome::Fails, step) => step.unwrap().name().to_owned(),
+    }
+}
+
+/// The sentence of the step that decides.
+pub fn reason(boot: &Boot) -> &str {
+    let state = match boot.outcome {
+        Outcome::Boots => return "",
+        Outcome::Fails => State::Fails,
+        Outcome::Unknown => State::Unknown,
+    };
+    boot.steps.iter().find(|step| step.state == state).map_or("", |step| &step.detail)
+}
+
+/// Predicted against real, each pair counted.
+#[derive(Debug, Default)]
+pub struct Confusion(BTreeMap<(String, String), usize>);
+
+impl Confusion {
+    pub fn add(&mut self, real: &str, predicted: &str) {
+        *self.0.entry((real.to_owned(), predicted.to_owned())).or_default() += 1;
+    }
+
+    /// The table: a line for each class that happened, a column for each prediction.
+    pub fn draw(&self) -> String {
+        let columns: BTreeSet<&str> = self.0.keys().map(|(_, predicted)| predicted.as_str()).collect();
+        let rows: BTreeSet<&str> = self.0.keys().map(|(real, _)| real.as_str()).collect();
+        let mut table = format!("{:20}", "real \\ predicted");
+        for column in &columns {
+            write!(table, " {column:>15}").unwrap();
+        }
+        for row in rows {
+            write!(table, "\n{row:20}").unwrap();
+            for column in &columns {
+                let count = self.0.get(&(row.to_owned(), (*column).to_owned())).copied().unwrap_or_default();
+                write!(table, " {:>15}", if count > 0 { count.to_string() } else { ".".to_owned() }).unwrap();
+            }
+        }
+        table
+    }
+}
+
+/// How two sets agree: what was predicted and really so, only predicted, only real.
+#[derive(Debug, Default, Clone)]
+pub struct Agreement {
+    pub both: usize,
+    pub only_predicted: BTreeMap<String, usize>,
+    pub only_real: BTreeMap<String, usize>,
+}
+
+impl Agreement {
+    pub fn add(&mut self, predicted: &BTreeSet<String>, real: &BTreeSet<String>) {
+        self.both += predicted.intersection(real).count();
+        for name in predicted.difference(real) {
+            *self.only_predicted.entry(name.clone()).or_default() += 1;
+        }
+        for name in real.difference(predicted) {
+            *self.only_real.entry(name.clone()).or_default() += 1;
+        }
+    }
+
+    pub fn precision(&self) -> f64 {
+        share(self.both, self.only_predicted.values().sum())
+    }
+
+    pub fn recall(&self) -> f64 {
+        share(self.both, self.only_real.values().sum())
+    }
+
+    pub fn draw(&self, what: &str) -> String {
+        let names = |counts: &BTreeMap<String, usize>| {
+            let names: Vec<String> = counts.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        };
+        format!(
+            "{what}: precision {:.1} %, recall {:.1} %\n  only predicted: {}\n  only real: {}",
+            100.0 * self.precision(),
+            100.0 * self.recall(),
+            names(&self.only_predicted),
+            names(&self.only_real)
+        )
+    }
+}
+
+fn share(hits: usize, misses: usize) -> f64 {
+    if hits + misses == 0 { 1.0 } else { hits as f64 / (hits + misses) as f64 }
+}
+
+/// What scoring all cases gave.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub cases: usize,
+    pub right: usize,
+    /// Case, what was said, what was so.
+    pub wrong: Vec<(String, String, String)>,
+    pub unknown: Vec<(String, String)>,
+    pub confusion: Confusion,
+}
+
+impl Report {
+    /// Nothing wrong, and at most 3 % unknown.
+    pub fn is_right(&self) -> bool {
+        self.wrong.is_empty() && self.unknown.len() * 100 <= self.cases * 3
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (id, said, was) in &self.wrong {
+            writeln!(out, "WRONG    {id}\n    said {said}\n    was  {was}")?;
+        }
+        for (id, said) in &self.unknown {
+            writeln!(out, "UNKNOWN  {id}\n    {said}")?;
+        }
+        writeln!(out, "{}", self.confusion.draw())?;
+        let Self { cases, right, wrong, unknown, .. } = self;
+        write!(out, "{cases} boots: {right} right, {} wrong, {} unknown", wrong.len(), unknown.len())
+    }
+}
+
+/// Predicts every case and compares.
+pub fn score(cases: &[Case], inputs: &(dyn Fn(&Case) -> Inputs + Sync)) -> Report {
+    let disks = Disks::load(&super::main_part().join("disks.json"));
+    let machines = Machines::new(cases);
+    let one = |case: &Case| predict(case, &inputs(case), &disks, &machines.target(case));
+    let boots: Vec<Boot> = cases.par_iter().map(one).collect();
+    let mut report = Report { cases: cases.len(), ..Report::default() };
+    for (case, boot) in cases.iter().zip(&boots) {
+        report.confusion.add(&case.cls, &word(boot));
+        match verdict(case, boot) {
+            Verdict::Right => report.right += 1,
+            Verdict::Unknown => report.unknown.push((case.id.clone(), reason(boot).to_owned())),
+            Verdict::Wrong => report.wrong.push((
+                case.id.clone(),
+                format!("{}: {}", word(boot), reason(boot)),
+                format!("{}: {}", case.cls, case.why),
+            )),
+        }
+    }
+    report
+}
