@@ -33,6 +33,7 @@ pub mod lvm;
 pub mod lvm_devices;
 pub mod mdadm;
 pub mod modprobe;
+pub mod module_index;
 pub mod modules;
 pub mod multipath;
 pub mod multipath_tables;
