@@ -294,7 +294,7 @@ impl Initrd {
 }
 
 /// udev's daemon, in the places where it was and is.
-const UDEV: [&str; 6] = [
+pub(crate) const UDEV: [&str; 6] = [
     "sbin/udevd",
     "usr/lib/systemd/systemd-udevd",
     "lib/systemd/systemd-udevd",

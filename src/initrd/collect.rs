@@ -1,6 +1,6 @@
 //! Reading an image whole: picks modules and texts out of the entries that come by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use super::cpio::{Body, Contents, Visitor, walk};
 use super::input::ReadSeek;
 use super::modinfo::ModInfoReader;
 use super::module::{Module, ModuleError, ModuleFile, ModuleName, release_of_path};
+use super::programs::{self, Linked};
 use super::texts::{self, Keep};
 use super::unpack::Stop;
 use super::{Entry, EntryKind, Image, ImageLimits, ReadError, index::Index, maker};
@@ -24,14 +25,16 @@ pub(super) fn read(file: &mut dyn ReadSeek, limits: &ImageLimits) -> Result<Imag
         modules: Vec::new(),
         releases: Vec::new(),
         texts: BTreeMap::new(),
+        linked: BTreeMap::new(),
+        wanted_links: BTreeSet::new(),
         kept: 0,
     };
     let Contents { size, archives, mut entries, damage } = walk(file, limits, &mut collector)?;
     entries.shrink_to_fit();
     let index = Index::new(&entries);
-    let Collector { mut modules, texts, .. } = collector;
+    let Collector { mut modules, texts, linked, .. } = collector;
     modules.shrink_to_fit();
-    let mut image = Image { size, archives, entries, modules, texts, damage, index, ..Image::default() };
+    let mut image = Image { size, archives, entries, modules, texts, linked, damage, index, ..Image::default() };
     image.maker = maker::recognise(&image);
     Ok(image)
 }
@@ -45,6 +48,9 @@ struct Collector<'l> {
     /// The releases met so far, so that modules share them.
     releases: Vec<Arc<str>>,
     texts: BTreeMap<Box<[u8]>, Vec<u8>>,
+    linked: BTreeMap<Box<[u8]>, Linked>,
+    /// Files with several names, by the entry of the first, one of which names a program that is looked into.
+    wanted_links: BTreeSet<usize>,
     kept: u64,
 }
 
@@ -61,6 +67,8 @@ impl Visitor for Collector<'_> {
         let path = entry.path();
         if let Some(form) = ModuleFile::of_path(path) {
             self.module(index, path, form, body)?;
+        } else if self.is_program(index, entry) && body.remaining() <= programs::LARGEST {
+            self.program(path, body)?;
         } else {
             self.text(path, body)?;
         }
@@ -69,6 +77,20 @@ impl Visitor for Collector<'_> {
 }
 
 impl Collector<'_> {
+    /// Whether the file, under one of its names, is a program or library that is looked into. Of a file with several
+    /// names one has the contents, the last as a rule: busybox' is often `watchdog`.
+    fn is_program(&mut self, index: usize, entry: &Entry) -> bool {
+        let wanted = programs::is_wanted(entry.path());
+        if entry.links < 2 {
+            return wanted;
+        }
+        let first = entry.hard_link.map_or(index, |first| first as usize);
+        if wanted {
+            self.wanted_links.insert(first);
+        }
+        self.wanted_links.contains(&first)
+    }
+
     fn module(
         &mut self,
         index: usize,
@@ -100,6 +122,21 @@ impl Collector<'_> {
         let new: Arc<str> = release.into();
         self.releases.push(Arc::clone(&new));
         new
+    }
+
+    /// A program or library; `init` and its kin may be scripts as well.
+    fn program(&mut self, path: &[u8], body: &mut Body<'_, '_>) -> Result<(), Stop> {
+        let bytes = body.read_all(&mut self.buffer)?;
+        if let Some(linked) = programs::linked(bytes) {
+            self.linked.insert(path.into(), linked);
+        } else if texts::keep(path) == Keep::Script || bytes.starts_with(b"#!") {
+            let room = self.limits.texts.saturating_sub(self.kept);
+            if bytes.len() as u64 <= self.limits.text.min(room) && texts::is_text(bytes) {
+                self.kept = self.kept.saturating_add(bytes.len() as u64);
+                self.texts.insert(path.into(), bytes.to_vec());
+            }
+        }
+        Ok(())
     }
 
     fn text(&mut self, path: &[u8], body: &mut Body<'_, '_>) -> Result<(), Stop> {

@@ -124,6 +124,7 @@ pub(super) fn walk(
         open: None,
         current: None,
         name: Vec::new(),
+        ended: false,
     };
     if let Err(stop) = walk.archives() {
         walk.record(stop);
@@ -143,6 +144,8 @@ struct Walk<'w, 'a> {
     /// The name of the entry that is being read.
     current: Option<String>,
     name: Vec<u8>,
+    /// Whether the last that was read is a trailer.
+    ended: bool,
 }
 
 /// A header's fields, as far as they matter here.
@@ -256,7 +259,8 @@ impl Walk<'_, '_> {
         let end = memchr::memchr(0, &self.name).unwrap_or(self.name.len());
         self.name.truncate(end);
         self.unpacker.skip(contents.saturating_sub(self.unpacker.offset()))?;
-        if self.name == TRAILER {
+        self.ended = self.name == TRAILER;
+        if self.ended {
             self.skip_padded(next)?;
             self.links.clear();
             if self.unpacker.compression() == Compression::None {
@@ -391,6 +395,7 @@ impl Walk<'_, '_> {
             unpacked: self.unpacker.offset(),
             entry: self.current.take(),
             reason: stop.reason,
+            after_trailer: self.ended,
         });
     }
 }

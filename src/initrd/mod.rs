@@ -15,6 +15,7 @@ mod input;
 pub mod maker;
 mod modinfo;
 pub mod module;
+mod programs;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use thiserror::Error;
 
 pub use maker::{Kind, Maker};
 pub use module::{ModInfo, Module, ModuleName};
+pub use programs::{CannotRun, Linked};
 
 /// Bounds on what one image may make of itself.
 #[derive(Debug, Clone, Copy)]
@@ -272,6 +274,10 @@ pub struct Damage {
     pub entry: Option<String>,
     /// A sentence: what was expected, what is there.
     pub reason: String,
+    /// Whether the archive had come to its trailer by then, so that no file of it is lost.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub after_trailer: bool,
 }
 
 /// What was read of an image.
@@ -287,6 +293,8 @@ pub struct Image {
     pub modules: Vec<Module>,
     /// Small files that say how it boots, by [`Entry::path`]: scripts, configuration, the tables of `depmod`.
     pub texts: BTreeMap<Box<[u8]>, Vec<u8>>,
+    /// What the libraries and the programs that matter need, by [`Entry::path`].
+    pub linked: BTreeMap<Box<[u8]>, Linked>,
     /// What made it, and what it says of itself.
     pub maker: Maker,
     /// Why reading it came to an early end; none if it was read whole.

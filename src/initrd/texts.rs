@@ -12,7 +12,7 @@ pub(super) enum Keep {
 }
 
 /// Whole paths.
-const PATHS: [&str; 28] = [
+const PATHS: [&str; 29] = [
     "etc/cmdline",
     "etc/crypttab",
     "etc/dracut.conf",
@@ -24,6 +24,7 @@ const PATHS: [&str; 28] = [
     "etc/lvm/lvm.conf",
     "etc/lvm/lvmlocal.conf",
     "etc/mdadm.conf",
+    "etc/mdev.conf",
     "etc/mdadm/mdadm.conf",
     "etc/modprobe.conf",
     "etc/modules",
@@ -67,10 +68,12 @@ const BELOW: [(&str, &str); 17] = [
     ("config/", ".sh"),
 ];
 
-/// Tables below `lib/modules/<release>/`. The binary ones are much larger, and say nothing more.
-const TABLES: [&str; 7] = [
+/// Tables below `lib/modules/<release>/`. kmod reads the binary ones of two that are there as text, too.
+const TABLES: [&str; 9] = [
     "modules.dep",
+    "modules.dep.bin",
     "modules.alias",
+    "modules.alias.bin",
     "modules.softdep",
     "modules.builtin",
     "modules.builtin.modinfo",

@@ -56,6 +56,11 @@ pub mod udev_net;
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests beside src, which use more of it")]
 pub(crate) mod test_elf;
 
+#[cfg(test)]
+#[path = "../../tests/common/pack/index.rs"]
+#[expect(unreachable_pub, reason = "shared with the tests beside src")]
+pub(crate) mod test_index;
+
 use crate::place::Span;
 
 /// Something in a text that is not as its format wants it.

@@ -163,53 +163,10 @@ fn text(bytes: &[u8], at: usize) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-pub(crate) mod testing {
-    /// The index of these keys and values: a root without a prefix, and a leaf for each key below its first byte.
-    /// Keys that share their first byte are put below a chain of one-byte nodes.
-    pub(crate) fn build(entries: &[(&str, &str)]) -> Vec<u8> {
-        let mut bytes = [super::MAGIC, 0x0002_0001, 0].iter().flat_map(|n| n.to_be_bytes()).collect();
-        let mut sorted: Vec<(&[u8], &str)> = entries.iter().map(|(k, v)| (k.as_bytes(), *v)).collect();
-        sorted.sort_unstable();
-        let root = node(&mut bytes, &sorted);
-        bytes[8..12].copy_from_slice(&root.to_be_bytes());
-        bytes
-    }
-
-    fn node(bytes: &mut Vec<u8>, entries: &[(&[u8], &str)]) -> u32 {
-        let values: Vec<&str> =
-            entries.iter().filter(|(key, _)| key.is_empty()).map(|(_, value)| *value).collect();
-        let rest: Vec<(&[u8], &str)> = entries.iter().filter(|(key, _)| !key.is_empty()).copied().collect();
-        let mut children = Vec::new();
-        let (first, last) = (rest.first().map_or(0, |(k, _)| k[0]), rest.last().map_or(0, |(k, _)| k[0]));
-        if !rest.is_empty() {
-            for byte in first..=last {
-                let below: Vec<(&[u8], &str)> =
-                    rest.iter().filter(|(k, _)| k[0] == byte).map(|(k, v)| (&k[1..], *v)).collect();
-                children.push(if below.is_empty() { 0 } else { node(bytes, &below) });
-            }
-        }
-        let mut offset = u32::try_from(bytes.len()).unwrap();
-        if !children.is_empty() {
-            offset |= super::HAS_CHILDREN;
-            bytes.extend([first, last]);
-            children.iter().for_each(|child| bytes.extend(child.to_be_bytes()));
-        }
-        if !values.is_empty() {
-            offset |= super::HAS_VALUES;
-            bytes.extend(u32::try_from(values.len()).unwrap().to_be_bytes());
-            for value in values {
-                bytes.extend(0u32.to_be_bytes());
-                bytes.extend(value.bytes().chain([0]));
-            }
-        }
-        offset
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::test_index::index;
     use super::*;
 
     /// As depmod writes it: `virtio:d00000002v*` and `virtio:d00000008v*` share a prefix, and one key has two values.
@@ -252,9 +209,9 @@ mod tests {
 
     #[test]
     fn dashes_and_underscores_are_the_same() {
-        let bytes = testing::build(&[("platform:virtio_mmio", "a"), ("fs-xfs", "xfs"), ("x", "y")]);
-        let index = ModuleIndex::parse(&bytes).unwrap();
-        assert_eq!(index.search_wild(&["platform:virtio-mmio", "fs-xfs"]), [(1, "xfs"), (0, "a")]);
+        let bytes = index(&[("platform:virtio_mmio", "a"), ("fs-xfs", "xfs"), ("x", "y")]);
+        let read = ModuleIndex::parse(&bytes).unwrap();
+        assert_eq!(read.search_wild(&["platform:virtio-mmio", "fs-xfs"]), [(1, "xfs"), (0, "a")]);
     }
 
     #[test]
@@ -298,10 +255,10 @@ mod tests {
         #[test]
         fn every_key_that_was_put_in_is_found(keys in proptest::collection::btree_set("[a-c]{1,6}", 1..12)) {
             let entries: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), key.as_str())).collect();
-            let bytes = testing::build(&entries);
-            let index = ModuleIndex::parse(&bytes).unwrap();
+            let bytes = index(&entries);
+            let read = ModuleIndex::parse(&bytes).unwrap();
             for key in &keys {
-                prop_assert_eq!(index.search_wild(&[key.as_str()]), [(0, key.as_str())]);
+                prop_assert_eq!(read.search_wild(&[key.as_str()]), [(0, key.as_str())]);
             }
         }
     }

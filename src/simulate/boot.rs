@@ -1,11 +1,11 @@
 //! Puts the steps together: every entry on every target.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use super::drivers::{Drivers, Sources};
-use super::early::{self, KernelFile};
+use super::drivers::{self, Drivers, InTree, Sources};
+use super::early::{self, Initrds, KernelFile};
 use super::initrd_view::InitrdView;
 use super::root::Root;
 use super::scene::Scene;
@@ -74,18 +74,43 @@ impl GivenEntry {
 #[must_use]
 pub fn simulate(facts: &Facts, targets: &[Target]) -> Vec<Boot> {
     let targets = &with_hardware(facts, targets);
-    let each = facts.boot.entries.par_iter().map(|entry| on_targets(facts, entry, targets));
+    let trees = &Trees::new(facts, &facts.boot.entries, targets);
+    let each = facts.boot.entries.par_iter().map(|entry| on_targets(facts, entry, targets, trees));
     each.flatten().collect()
 }
 
 /// Simulates one entry on every target.
 #[must_use]
 pub fn simulate_entry(facts: &Facts, entry: &BootEntry, targets: &[Target]) -> Vec<Boot> {
-    on_targets(facts, entry, &with_hardware(facts, targets))
+    let targets = &with_hardware(facts, targets);
+    let trees = Trees::new(facts, std::slice::from_ref(entry), targets);
+    on_targets(facts, entry, targets, &trees)
+}
+
+/// What the trees of the kernels that are booted have for the devices of all targets: looked up once a kernel, however
+/// many entries boot it.
+pub(super) struct Trees<'a> {
+    by_release: BTreeMap<&'a str, InTree<'a>>,
+    unknown: InTree<'a>,
+}
+
+impl<'a> Trees<'a> {
+    pub(super) fn new(facts: &'a Facts, entries: &'a [BootEntry], targets: &'a [Target]) -> Self {
+        let names = modaliases(targets);
+        let names: Vec<&str> = names.into_iter().collect();
+        let releases: BTreeSet<&str> = entries.iter().filter_map(|entry| release_of(facts, entry)).collect();
+        let look_up = |release| (release, drivers::in_tree(facts.module_tables.get(release), &names));
+        let by_release = releases.into_par_iter().map(look_up).collect();
+        Self { by_release, unknown: InTree::new() }
+    }
+
+    fn of(&self, release: Option<&str>) -> &InTree<'a> {
+        release.and_then(|release| self.by_release.get(release)).unwrap_or(&self.unknown)
+    }
 }
 
 /// The targets, `same` with the disks that the input says the system has now.
-fn with_hardware(facts: &Facts, targets: &[Target]) -> Vec<Target> {
+pub(super) fn with_hardware(facts: &Facts, targets: &[Target]) -> Vec<Target> {
     let mut targets = targets.to_vec();
     for target in targets.iter_mut().filter(|target| target.is_same()) {
         target.devices = facts.hardware.disks.iter().filter_map(device).collect();
@@ -105,63 +130,99 @@ fn device(disk: &Disk) -> Option<Device> {
     }))
 }
 
-fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target]) -> Vec<Boot> {
+fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target], trees: &Trees<'_>) -> Vec<Boot> {
+    with_scene(facts, entry, targets, trees, |scene, initrds| {
+        let release = release_of(facts, entry);
+        let kernel_step = early::kernel(&KernelFile {
+            path: &entry.kernel,
+            exists: &entry.kernel_exists,
+            at: &entry.kernel_at,
+            release,
+            installed: scene.kernel,
+        });
+        let evidence = entry
+            .initrds
+            .last()
+            .map_or_else(|| entry.kernel_at.clone(), |file| Place::file(file.path.as_str()));
+        let on_target = |target: &Target| {
+            let mut steps = Vec::new();
+            steps.extend(firmware::step(scene, target));
+            steps.extend(loader::step(scene, target));
+            steps.push(kernel_step.clone());
+            let (to_root, fate) = to_root(scene, target, release, &evidence);
+            steps.push(initrds.step(scene.view, scene.cmdline, target, &to_root));
+            steps.extend(to_root);
+            match early::cannot_start(scene.view, Some(evidence.clone())) {
+                Some(step) => steps.push(step),
+                None => steps.extend(init::step(scene, target, &fate)),
+            }
+            steps.extend(mounts::step(scene, target, &fate));
+            steps.extend(network::step(scene, target));
+            boot_of(entry, release, &evidence, target, fate, steps)
+        };
+        targets.iter().map(on_target).collect()
+    })
+}
+
+/// The steps from the disk's driver to the root file system, and what becomes of the disk.
+fn to_root(
+    scene: &Scene<'_>,
+    target: &Target,
+    release: Option<&str>,
+    evidence: &Place,
+) -> (Vec<Step>, DiskFate) {
+    let Scene { drivers, root, .. } = *scene;
+    let (disk_step, fate) = match release {
+        Some(release) => disk::step(target, drivers, evidence, release),
+        None => {
+            let detail = "which drivers there are is not known without the kernel's release";
+            (Step::unknown(StepName::DiskDriver, detail, None), DiskFate::default())
+        }
+    };
+    let steps = vec![
+        disk_step,
+        root.storage_stack(target, drivers),
+        root.root_device(target, &fate),
+        root.root_filesystem(drivers, target),
+    ];
+    (steps, fate)
+}
+
+/// Works out what all targets share, and hands it to `then`.
+pub(super) fn with_scene<R>(
+    facts: &Facts,
+    entry: &BootEntry,
+    targets: &[Target],
+    trees: &Trees<'_>,
+    then: impl FnOnce(&Scene<'_>, &Initrds<'_>) -> R,
+) -> R {
     let release = release_of(facts, entry);
     let kernel = release.and_then(|release| facts.kernels.iter().find(|kernel| kernel.release == release));
-    let found: Vec<Option<&Initrd>> = entry
-        .initrds
-        .iter()
-        .map(|file| facts.initrds.iter().find(|initrd| initrd.path == file.path))
-        .collect();
-    let files: Vec<&EntryFile> = entry.initrds.iter().collect();
-    let read: Vec<&Initrd> = found.iter().flatten().copied().collect();
-    let view = InitrdView::new(&read);
     let cmdline = entry.cmdline.get();
-    let root = Root::new(facts, cmdline, &view, !files.is_empty());
+    let find = |file: &EntryFile| facts.initrds.iter().find(|initrd| initrd.path == file.path);
+    let found: Vec<Option<&Initrd>> = entry.initrds.iter().map(find).collect();
+    let initrds = Initrds::new(&entry.initrds, &found, kernel);
+    let useful = found.iter().enumerate().filter(|(index, _)| initrds.gives_files(*index));
+    let useful: Vec<&Initrd> = useful.filter_map(|(_, initrd)| *initrd).collect();
+    let view = InitrdView::new(&useful, cmdline);
+    // Without an init in it the kernel takes no more notice of an initrd.
+    let has_initrd = !entry.initrds.is_empty() && (view.has_init() || !initrds.are_known());
+    let view = if has_initrd { view } else { InitrdView::default() };
+    let root = Root::new(facts, cmdline, &view, has_initrd);
     let fstype = root.fstype().map(|fstype| format!("fs-{fstype}"));
     let names = asked_names(targets, fstype.as_deref());
     let drivers = Drivers::new(&Sources {
         release: release.unwrap_or_default(),
         tables: release.and_then(|release| facts.module_tables.get(release)),
+        in_tree: trees.of(release),
         view: &view,
-        has_initrd: !files.is_empty(),
-        initrd_known: view.read.len() == files.len(),
+        has_initrd,
+        initrd_known: initrds.are_known(),
         cmdline,
         names: &names,
     });
-    let kernel_step = early::kernel(&KernelFile {
-        path: &entry.kernel,
-        exists: &entry.kernel_exists,
-        at: &entry.kernel_at,
-        release,
-        installed: kernel,
-    });
-    let initrd_step = early::initrd(&files, &found, kernel);
-    let evidence =
-        files.last().map_or_else(|| entry.kernel_at.clone(), |file| Place::file(file.path.as_str()));
     let scene = Scene { facts, entry, cmdline, view: &view, drivers: &drivers, root: &root, kernel };
-    let on_target = |target: &Target| {
-        let mut steps = Vec::new();
-        steps.extend(firmware::step(&scene, target));
-        steps.extend(loader::step(&scene, target));
-        steps.extend([kernel_step.clone(), initrd_step.clone()]);
-        let (disk_step, fate) = match release {
-            Some(release) => disk::step(target, &drivers, &evidence, release),
-            None => {
-                let detail = "which drivers there are is not known without the kernel's release";
-                (Step::unknown(StepName::DiskDriver, detail, None), DiskFate::default())
-            }
-        };
-        steps.push(disk_step);
-        steps.push(root.storage_stack(target, &drivers));
-        steps.push(root.root_device(target, &fate));
-        steps.push(root.root_filesystem(&drivers));
-        steps.extend(init::step(&scene, target, &fate));
-        steps.extend(mounts::step(&scene, target, &fate));
-        steps.extend(network::step(&scene, target));
-        boot_of(entry, release, &evidence, target, fate, steps)
-    };
-    targets.iter().map(on_target).collect()
+    then(&scene, &initrds)
 }
 
 /// A machine whose network nobody can tell boots all the same; one whose network is known to fail is not reachable.
@@ -204,7 +265,7 @@ fn boot_of(
 }
 
 /// The release of the entry's kernel: what the installed kernel with that image is, else what its name says.
-fn release_of<'a>(facts: &'a Facts, entry: &'a BootEntry) -> Option<&'a str> {
+pub(super) fn release_of<'a>(facts: &'a Facts, entry: &'a BootEntry) -> Option<&'a str> {
     let by_image = facts.kernels.iter().find(|kernel| kernel.image.as_deref() == Some(entry.kernel.as_str()));
     let said = by_image.and_then(|kernel| kernel.image_release.get()).and_then(Option::as_deref);
     said.or(by_image.map(|kernel| kernel.release.as_str())).or(entry.release.as_deref())
@@ -212,13 +273,19 @@ fn release_of<'a>(facts: &'a Facts, entry: &'a BootEntry) -> Option<&'a str> {
 
 /// Every modalias of the targets and every file system's name that the steps will ask for, each once.
 fn asked_names<'a>(targets: &'a [Target], fstype: Option<&'a str>) -> Vec<&'a str> {
-    let mut names: BTreeSet<&str> = FILE_SYSTEMS.into_iter().chain(fstype).collect();
+    let names: BTreeSet<&str> = modaliases(targets).into_iter().chain(FILE_SYSTEMS).chain(fstype).collect();
+    names.into_iter().collect()
+}
+
+/// Every modalias of the targets.
+fn modaliases(targets: &[Target]) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
     let mut todo: Vec<&Device> = targets.iter().flat_map(|target| &target.devices).collect();
     while let Some(device) = todo.pop() {
-        names.insert(&device.modalias);
+        names.insert(device.modalias.as_str());
         todo.extend(&device.children);
     }
-    names.into_iter().collect()
+    names
 }
 
 #[cfg(test)]

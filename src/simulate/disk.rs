@@ -114,12 +114,15 @@ fn follow(
                 bound.push(if builtin { format!("{driver} (built in)") } else { driver.to_string() });
                 fate.drivers.push(driver);
             }
-            Binding::Failed { reason, driver, module, forbidden_by } => {
+            Binding::Failed { reason, driver, module, forbidden_by, because } => {
                 let detail = explain(
-                    reason,
-                    driver.as_ref(),
-                    module.as_ref(),
-                    forbidden_by.as_deref(),
+                    &Failure {
+                        reason,
+                        driver: driver.as_ref(),
+                        module: module.as_ref(),
+                        forbidden_by: forbidden_by.as_deref(),
+                        because: because.as_deref(),
+                    },
                     device,
                     drivers,
                     release,
@@ -147,23 +150,31 @@ fn follow(
     (Step::ok(StepName::DiskDriver, detail, Some(evidence.clone())), fate)
 }
 
-/// Why the device stays without a driver, in a sentence.
-fn explain(
+/// What keeps a device from being bound.
+struct Failure<'f> {
     reason: BindFailure,
-    driver: Option<&ModuleName>,
-    module: Option<&ModuleName>,
-    forbidden_by: Option<&str>,
-    device: &Device,
-    drivers: &Drivers<'_>,
-    release: &str,
-) -> String {
+    driver: Option<&'f ModuleName>,
+    module: Option<&'f ModuleName>,
+    forbidden_by: Option<&'f str>,
+    because: Option<&'f str>,
+}
+
+/// Why the device stays without a driver, in a sentence.
+fn explain(failure: &Failure<'_>, device: &Device, drivers: &Drivers<'_>, release: &str) -> String {
+    let Failure { reason, driver, module, forbidden_by, because } = *failure;
     let modalias = &device.modalias;
     let name =
         |module: Option<&ModuleName>| module.map_or_else(|| "the driver".to_owned(), ToString::to_string);
     let (driver, module) = (name(driver), name(module));
     match reason {
+        BindFailure::DependencyMissing if because.is_some() => {
+            format!("{driver} is in the initrd, but cannot load: {}", because.unwrap_or_default())
+        }
         BindFailure::DependencyMissing => {
             format!("{driver} is in the initrd, but cannot load: it needs {module}, which is not")
+        }
+        BindFailure::Blacklisted if failure.module.is_none() => {
+            format!("`{modalias}` does not appear: {} forbids it", forbidden_by.unwrap_or("the configuration"))
         }
         BindFailure::Blacklisted => {
             format!("{module} is not loaded: {} forbids it", forbidden_by.unwrap_or("the configuration"))
@@ -176,6 +187,9 @@ fn explain(
             drivers.foreign_releases().join(", ")
         ),
         BindFailure::Damaged => format!("{module} in the initrd is damaged and does not load"),
+        BindFailure::NotLoaded if because.is_some() => {
+            format!("{driver} is in the initrd, but nothing loads it: {}", because.unwrap_or_default())
+        }
         BindFailure::NotLoaded => format!("{driver} is in the initrd, but nothing in it loads it"),
         BindFailure::NotInInitrd => {
             format!("the initrd has no driver for the disk controller: {driver} is missing")

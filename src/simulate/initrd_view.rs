@@ -2,21 +2,46 @@
 
 use std::ops::Bound;
 
-use crate::facts::initrds::Initrd;
-use crate::initrd::{Image, Kind, Module, ModuleName};
+use memchr::memmem;
+
+use crate::facts::command_line::CommandLine;
+use crate::facts::initrds::{Initrd, UDEV};
+use crate::initrd::{CannotRun, Image, Kind, Module, ModuleName};
 
 /// The initrds of one entry, in the order in which the loader joins them. A later one wins.
 #[derive(Debug, Clone, Default)]
 pub(super) struct InitrdView<'a> {
     /// Those that were read, with their images.
     pub(super) read: Vec<(&'a Initrd, &'a Image)>,
+    /// What the kernel starts in it: `rdinit=` of the command line, else `/init`.
+    init: Option<&'a str>,
 }
+
+/// What the kernel starts in an initramfs unless told otherwise (init/main.c, `ramdisk_execute_command`).
+const INIT: &str = "init";
 
 impl<'a> InitrdView<'a> {
     /// The view of `initrds`; those whose contents are unknown are left out.
-    pub(super) fn new(initrds: &[&'a Initrd]) -> Self {
+    pub(super) fn new(initrds: &[&'a Initrd], cmdline: Option<&'a CommandLine>) -> Self {
         let read = initrds.iter().filter_map(|initrd| Some((*initrd, initrd.image.as_deref()?)));
-        Self { read: read.collect() }
+        Self { read: read.collect(), init: cmdline.and_then(|line| line.value("rdinit")) }
+    }
+
+    /// Whether there is what the kernel starts.
+    pub(super) fn has_init(&self) -> bool {
+        self.has_any(&[self.init.unwrap_or(INIT)])
+    }
+
+    /// Whether what the kernel starts can run.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub(super) fn init(&self) -> Result<(), CannotRun> {
+        let path = self.init.unwrap_or(INIT);
+        match self.images().find(|image| image.has(path)) {
+            Some(image) => image.runs(path),
+            None => Ok(()),
+        }
     }
 
     /// The images, the one that wins first.
@@ -73,8 +98,84 @@ impl<'a> InitrdView<'a> {
         releases
     }
 
-    /// Whether udev runs in it, so that modules are loaded as devices appear.
-    pub(super) fn has_udev(&self) -> bool {
-        self.read.iter().any(|(initrd, _)| initrd.has_udev.get() == Some(&true))
+    /// Whether a file or link of that name is anywhere in it and leads to something.
+    pub(super) fn has_named(&self, name: &str) -> bool {
+        let is_named = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes());
+        self.images().any(|image| {
+            let named = image.entries.iter().map(|entry| entry.path()).filter(|path| is_named(path));
+            named.into_iter().any(|path| image.has(path))
+        })
+    }
+
+    /// Whether systemd is its init.
+    pub(super) fn has_systemd(&self) -> bool {
+        self.read.iter().any(|(initrd, _)| initrd.has_systemd.get() == Some(&true))
+    }
+
+    /// Whether something in it loads modules as devices appear: udev with its rule, busybox' mdev told so, Alpine's
+    /// `nlplug-findfs`.
+    ///
+    /// # Errors
+    /// Why nothing does, in words.
+    pub(super) fn autoload(&self) -> Result<(), String> {
+        if self.kind() == Kind::MkinitrdNash {
+            return Err("its init script loads by name alone what is listed in it".to_owned());
+        }
+        let by_mdev = self.text("etc/mdev.conf").is_some_and(|text| memmem::find(text, b"MODALIAS").is_some());
+        if by_mdev || self.has_any(&["sbin/nlplug-findfs", "usr/sbin/nlplug-findfs"]) {
+            return Ok(());
+        }
+        let Some(udev) = UDEV.iter().find(|path| self.has_any(&[path])) else {
+            return Err("the initrd has no udev".to_owned());
+        };
+        self.runs(udev).map_err(|error| format!("udev does not run: {error}"))?;
+        // What starts it in initramfs-tools is a script of its own.
+        if self.kind() == Kind::InitramfsTools && self.lists_without("scripts/init-top", "udev") {
+            return Err("no script of the initrd starts udev".to_owned());
+        }
+        let rules = ["usr/lib/udev/rules.d", "lib/udev/rules.d"];
+        let lacks_rule = rules.iter().any(|folder| self.lists_without(folder, "80-drivers.rules"));
+        // Before udev 118 the rule stood in files of the distribution's own (`50-udev.rules`, `80-sysconfig.rules`).
+        if lacks_rule && !self.has_any(&["etc/udev/rules.d/50-udev.rules", "etc/udev/rules.d/80-sysconfig.rules"]) {
+            return Err("udev in the initrd lacks `80-drivers.rules`, which loads drivers".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether the kernel's own requests for modules are answered: they start `/sbin/modprobe`
+    /// (kernel/module/kmod.c, `call_modprobe`).
+    ///
+    /// # Errors
+    /// Why they are not, in words.
+    pub(super) fn requests(&self) -> Result<(), String> {
+        if self.kind() == Kind::MkinitrdNash {
+            return Err("its init script loads by name alone what is listed in it".to_owned());
+        }
+        // Nothing is known of the programs of an image that none was read of.
+        if self.images().all(|image| image.linked.is_empty()) {
+            return Ok(());
+        }
+        self.runs("sbin/modprobe").map_err(|error| format!("the kernel's request for it fails: {error}"))
+    }
+
+    /// Whether the program at `path` runs, in the image that wins. Where not even init runs nothing else is asked for,
+    /// and so nothing else fails.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub(super) fn runs(&self, path: &str) -> Result<(), CannotRun> {
+        if self.init().is_err() {
+            return Ok(());
+        }
+        match self.images().find(|image| image.has(path)).or(self.images().next()) {
+            Some(image) => image.runs(path),
+            None => Err(CannotRun::Absent { path: path.to_owned() }),
+        }
+    }
+
+    /// Whether the folder has entries, but none called `name`.
+    fn lists_without(&self, folder: &str, name: &str) -> bool {
+        let mut listed = self.images().flat_map(|image| image.list(folder)).peekable();
+        listed.peek().is_some() && !self.has_any(&[&format!("{folder}/{name}")])
     }
 }

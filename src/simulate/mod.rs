@@ -5,6 +5,7 @@
 //! root is put together, whether `root=` then names something, and whether its file system can be mounted. Firmware
 //! and loader before, and init, mounts and network after that are not simulated in this version and not listed.
 
+mod bindings;
 mod boot;
 mod devices;
 mod disk;
@@ -22,6 +23,7 @@ mod scene;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use bindings::{DeviceBinding, bindings};
 pub use boot::{GivenEntry, simulate, simulate_entry};
 pub use disk::{DiskFate, DiskReason};
 

@@ -304,7 +304,7 @@ impl<'a> Root<'a> {
     }
 
     /// The step `root-filesystem`.
-    pub(super) fn root_filesystem(&self, drivers: &Drivers<'_>) -> Step {
+    pub(super) fn root_filesystem(&self, drivers: &Drivers<'_>, target: &Target) -> Step {
         let step = StepName::RootFilesystem;
         let at = self.fstab.map(|mount| mount.at.clone());
         let Some(fstype) = self.fstype() else {
@@ -315,7 +315,7 @@ impl<'a> Root<'a> {
             let detail = format!("whether the initrd has the driver of {fstype} is not known");
             return Step::unknown(step, detail, at);
         }
-        match drivers.load_for_name(&format!("fs-{fstype}"), &ModuleName::new(&fstype)) {
+        match drivers.load_for_name(&format!("fs-{fstype}"), &ModuleName::new(&fstype), target) {
             Binding::Bound { driver, builtin } => {
                 let how = if builtin { "built into the kernel" } else { "in the initrd" };
                 Step::ok(step, format!("{fstype} is mounted by {driver}, which is {how}"), at)

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use bootproof::source::memory::Memory;
 use bootproof::source::{Node, NodeKind, Tree};
 
-use super::pack::{Archive, Library, Module, Package, bzimage, gzip, packages_bdb};
+use super::pack::{
+    Archive, Library, Module, Package, alias_index, bzimage, dependency_index, gzip, packages_bdb,
+};
 
 /// A file, link or folder of a system in the making; paths are relative to its root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,7 +233,7 @@ fn module_name(path: &str) -> String {
     file.split(".ko").next().unwrap_or(file).replace('-', "_")
 }
 
-/// Writes `modules.dep`, `modules.alias` and `modules.softdep` into each module folder that has modules and no
+/// Writes `modules.dep`, `modules.alias` (both with their `.bin`) and `modules.softdep` into each module folder that has modules and no
 /// `modules.dep`, as depmod(8) does.
 fn add_module_tables(pieces: &mut BTreeMap<String, Piece>) {
     let folders: BTreeSet<String> = pieces
@@ -270,6 +272,10 @@ fn add_module_tables(pieces: &mut BTreeMap<String, Piece>) {
                     _ => {}
                 }
             }
+        }
+        let binary = [("modules.dep.bin", dependency_index(&dep)), ("modules.alias.bin", alias_index(&alias))];
+        for (table, bytes) in binary {
+            pieces.entry(format!("{prefix}{table}")).or_insert(Piece::File(bytes));
         }
         for (table, text) in [("modules.dep", dep), ("modules.alias", alias), ("modules.softdep", softdep)] {
             pieces.entry(format!("{prefix}{table}")).or_insert(Piece::File(text.into_bytes()));

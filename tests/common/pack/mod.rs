@@ -9,12 +9,14 @@
 
 mod elf;
 mod image;
+mod index;
 mod kernel;
 mod rpm;
 mod tree;
 
 pub use elf::{Library, Module};
 pub use image::{Archive, gzip, xz};
+pub use index::{alias_index, dependency_index, index};
 pub use kernel::bzimage;
 pub use rpm::{Package, packages_bdb, packages_sqlite};
 pub use tree::Kernel;

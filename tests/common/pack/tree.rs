@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::elf::Module;
 use super::image::{Archive, xz};
+use super::index::{alias_index, dependency_index};
 
 /// A kernel by its modules.
 #[derive(Debug, Clone)]
@@ -75,8 +76,11 @@ impl Kernel {
         let order: Vec<String> = self.modules.values().map(|row| row.path.clone()).collect();
         files.push(("modules.order".to_owned(), lines(&order).into()));
         files.push(("modules.builtin".to_owned(), lines(&self.builtin).into()));
-        files.push(("modules.dep".to_owned(), self.dependencies().into()));
-        files.push(("modules.alias".to_owned(), self.aliases().into()));
+        let (dependencies, aliases) = (self.dependencies(), self.aliases());
+        files.push(("modules.dep.bin".to_owned(), dependency_index(&dependencies)));
+        files.push(("modules.alias.bin".to_owned(), alias_index(&aliases)));
+        files.push(("modules.dep".to_owned(), dependencies.into()));
+        files.push(("modules.alias".to_owned(), aliases.into()));
         files.push(("modules.softdep".to_owned(), self.soft_dependencies().into()));
         files
     }
