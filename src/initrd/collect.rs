@@ -34,7 +34,8 @@ pub(super) fn read(file: &mut dyn ReadSeek, limits: &ImageLimits) -> Result<Imag
     let index = Index::new(&entries);
     let Collector { mut modules, texts, linked, .. } = collector;
     modules.shrink_to_fit();
-    let mut image = Image { size, archives, entries, modules, texts, linked, damage, index, ..Image::default() };
+    let mut image =
+        Image { size, archives, entries, modules, texts, linked, damage, index, ..Image::default() };
     image.maker = maker::recognise(&image);
     Ok(image)
 }

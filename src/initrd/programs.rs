@@ -23,9 +23,33 @@ pub(super) const LARGEST: u64 = 64 << 20;
 
 /// Programs that decide whether an image boots. Others are not looked into.
 const PROGRAMS: [&[u8]; 27] = [
-    b"init", b"linuxrc", b"sh", b"dash", b"bash", b"ash", b"busybox", b"nash", b"systemd", b"systemd-udevd", b"udevd",
-    b"udevadm", b"kmod", b"modprobe", b"insmod", b"mount", b"run-init", b"switch_root", b"blkid", b"lvm", b"mdadm",
-    b"dmsetup", b"cryptsetup", b"systemd-cryptsetup", b"multipath", b"multipathd", b"nlplug-findfs",
+    b"init",
+    b"linuxrc",
+    b"sh",
+    b"dash",
+    b"bash",
+    b"ash",
+    b"busybox",
+    b"nash",
+    b"systemd",
+    b"systemd-udevd",
+    b"udevd",
+    b"udevadm",
+    b"kmod",
+    b"modprobe",
+    b"insmod",
+    b"mount",
+    b"run-init",
+    b"switch_root",
+    b"blkid",
+    b"lvm",
+    b"mdadm",
+    b"dmsetup",
+    b"cryptsetup",
+    b"systemd-cryptsetup",
+    b"multipath",
+    b"multipathd",
+    b"nlplug-findfs",
 ];
 
 /// What a dynamic program or library needs.
@@ -187,7 +211,10 @@ mod tests {
         let files: [(&str, Vec<u8>); 7] = [
             ("init", b"#!/bin/sh -e\nexec true\n".to_vec()),
             ("usr/bin/busybox", Library::program().needs(&["libc.so.6"]).build()),
-            ("usr/lib/systemd/systemd-udevd", Library::program().needs(&["libkmod.so.2", "libc.so.6"]).build()),
+            (
+                "usr/lib/systemd/systemd-udevd",
+                Library::program().needs(&["libkmod.so.2", "libc.so.6"]).build(),
+            ),
             ("usr/lib/x86_64-linux-gnu/libc.so.6", libc),
             ("usr/lib/x86_64-linux-gnu/libkmod.so.2.4.0", libkmod),
             ("usr/lib/x86_64-linux-gnu/libzstd.so.1", Library::new("libzstd.so.1").build()),
@@ -207,7 +234,8 @@ mod tests {
     #[test]
     fn scripts_need_their_interpreter_and_programs_their_libraries() {
         let whole = image(&[]);
-        for path in ["init", "/init", "usr/bin/sh", "bin/sh", "usr/lib/systemd/systemd-udevd", "sbin/static"] {
+        for path in ["init", "/init", "usr/bin/sh", "bin/sh", "usr/lib/systemd/systemd-udevd", "sbin/static"]
+        {
             assert_eq!(whole.runs(path), Ok(()), "{path}");
         }
         assert_eq!(whole.runs("sbin/modprobe").unwrap_err().to_string(), "the initrd has no `sbin/modprobe`");

@@ -69,7 +69,8 @@ impl<'a> ModuleIndex<'a> {
                 names.iter().any(|name| shares_prefix(prefix, name.as_bytes()))
             },
             &mut |key, value| {
-                let matched = names.iter().enumerate().filter(|(_, name)| alias_matches(key, name.as_bytes()));
+                let matched =
+                    names.iter().enumerate().filter(|(_, name)| alias_matches(key, name.as_bytes()));
                 found.extend(matched.map(|(index, _)| (index, value)));
             },
         );
@@ -232,7 +233,8 @@ mod tests {
 
     #[test]
     fn an_index_that_leads_back_to_itself_ends() {
-        let mut bytes: Vec<u8> = [MAGIC, 0x0002_0001, 12 | HAS_CHILDREN].iter().flat_map(|n| n.to_be_bytes()).collect();
+        let mut bytes: Vec<u8> =
+            [MAGIC, 0x0002_0001, 12 | HAS_CHILDREN].iter().flat_map(|n| n.to_be_bytes()).collect();
         bytes.extend(b"aa");
         bytes.extend((12 | HAS_CHILDREN).to_be_bytes());
         assert_eq!(ModuleIndex::parse(&bytes).unwrap().entries(), []);

@@ -174,7 +174,10 @@ fn explain(failure: &Failure<'_>, device: &Device, drivers: &Drivers<'_>, releas
             format!("{driver} is in the initrd, but cannot load: it needs {module}, which is not")
         }
         BindFailure::Blacklisted if failure.module.is_none() => {
-            format!("`{modalias}` does not appear: {} forbids it", forbidden_by.unwrap_or("the configuration"))
+            format!(
+                "`{modalias}` does not appear: {} forbids it",
+                forbidden_by.unwrap_or("the configuration")
+            )
         }
         BindFailure::Blacklisted => {
             format!("{module} is not loaded: {} forbids it", forbidden_by.unwrap_or("the configuration"))

@@ -121,7 +121,8 @@ impl<'a> InitrdView<'a> {
         if self.kind() == Kind::MkinitrdNash {
             return Err("its init script loads by name alone what is listed in it".to_owned());
         }
-        let by_mdev = self.text("etc/mdev.conf").is_some_and(|text| memmem::find(text, b"MODALIAS").is_some());
+        let by_mdev =
+            self.text("etc/mdev.conf").is_some_and(|text| memmem::find(text, b"MODALIAS").is_some());
         if by_mdev || self.has_any(&["sbin/nlplug-findfs", "usr/sbin/nlplug-findfs"]) {
             return Ok(());
         }
@@ -136,7 +137,9 @@ impl<'a> InitrdView<'a> {
         let rules = ["usr/lib/udev/rules.d", "lib/udev/rules.d"];
         let lacks_rule = rules.iter().any(|folder| self.lists_without(folder, "80-drivers.rules"));
         // Before udev 118 the rule stood in files of the distribution's own (`50-udev.rules`, `80-sysconfig.rules`).
-        if lacks_rule && !self.has_any(&["etc/udev/rules.d/50-udev.rules", "etc/udev/rules.d/80-sysconfig.rules"]) {
+        if lacks_rule
+            && !self.has_any(&["etc/udev/rules.d/50-udev.rules", "etc/udev/rules.d/80-sysconfig.rules"])
+        {
             return Err("udev in the initrd lacks `80-drivers.rules`, which loads drivers".to_owned());
         }
         Ok(())

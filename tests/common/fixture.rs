@@ -273,7 +273,8 @@ fn add_module_tables(pieces: &mut BTreeMap<String, Piece>) {
                 }
             }
         }
-        let binary = [("modules.dep.bin", dependency_index(&dep)), ("modules.alias.bin", alias_index(&alias))];
+        let binary =
+            [("modules.dep.bin", dependency_index(&dep)), ("modules.alias.bin", alias_index(&alias))];
         for (table, bytes) in binary {
             pieces.entry(format!("{prefix}{table}")).or_insert(Piece::File(bytes));
         }

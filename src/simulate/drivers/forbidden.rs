@@ -41,7 +41,8 @@ impl Forbidden {
                     continue;
                 }
                 for directive in modprobe::parse(text).directives {
-                    forbidden.take(directive.kind, format!("`{path}` line {} in the initrd", directive.span.line));
+                    forbidden
+                        .take(directive.kind, format!("`{path}` line {} in the initrd", directive.span.line));
                 }
             }
         }
@@ -76,12 +77,15 @@ impl Forbidden {
     fn take_cmdline(&mut self, line: &CommandLine, kind: Kind) {
         for param in &line.params {
             let value = param.value.as_deref().unwrap_or_default();
-            let by = || format!("`{}` on the kernel command line", text_of(&param.name, param.value.as_deref()));
+            let by =
+                || format!("`{}` on the kernel command line", text_of(&param.name, param.value.as_deref()));
             let modules = || value.split(',').filter(|module| !module.is_empty()).map(ModuleName::new);
             let is_off = !matches!(value, "0" | "n" | "N" | "off");
             match param.name.replace('-', "_").as_str() {
                 "module_blacklist" => modules().for_each(|module| forbid(&mut self.disabled, module, by())),
-                "modprobe.blacklist" => modules().for_each(|module| forbid(&mut self.blacklist, module, by())),
+                "modprobe.blacklist" => {
+                    modules().for_each(|module| forbid(&mut self.blacklist, module, by()))
+                }
                 "rd.driver.blacklist" | "rdblacklist" | "rd_NO_MODULES" if kind == Kind::Dracut => {
                     modules().for_each(|module| forbid(&mut self.blacklist, module, by()));
                 }
@@ -102,7 +106,8 @@ impl Forbidden {
 
     /// The modules that hand-made aliases give for `name`.
     pub(super) fn aliased(&self, name: &str) -> Vec<ModuleName> {
-        let matching = self.aliases.iter().filter(|(pattern, _)| alias_matches(pattern.as_bytes(), name.as_bytes()));
+        let matching =
+            self.aliases.iter().filter(|(pattern, _)| alias_matches(pattern.as_bytes(), name.as_bytes()));
         matching.map(|(_, module)| module.clone()).collect()
     }
 
@@ -116,7 +121,15 @@ impl Forbidden {
     pub(super) fn without_start(&self, module: &ModuleName) -> Option<String> {
         let starts = |call: &&String| {
             let call = call.strip_prefix("init_").unwrap_or(call);
-            let endings = ["_pci_driver_init", "_driver_init", "_module_init", "_init_module", "_init_fs", "_init", "_fs"];
+            let endings = [
+                "_pci_driver_init",
+                "_driver_init",
+                "_module_init",
+                "_init_module",
+                "_init_fs",
+                "_init",
+                "_fs",
+            ];
             let name = endings.iter().find_map(|ending| call.strip_suffix(ending)).unwrap_or(call);
             let module = module.as_str();
             name == module || module.strip_suffix("_mod").is_some_and(|short| name == short)

@@ -16,8 +16,12 @@ const MAX_CHAIN: usize = 64;
 const NEED_CRC32C: [&str; 5] = ["ext4", "libcrc32c", "btrfs", "f2fs", "xfs"];
 
 /// What computes crc32c, and the CPU's flag that it needs.
-const CRC32C: [(&str, Option<&str>); 4] =
-    [("crc32c_generic", None), ("crc32c", None), ("crc32c_intel", Some("sse4_2")), ("crc32c_x86", Some("sse4_2"))];
+const CRC32C: [(&str, Option<&str>); 4] = [
+    ("crc32c_generic", None),
+    ("crc32c", None),
+    ("crc32c_intel", Some("sse4_2")),
+    ("crc32c_x86", Some("sse4_2")),
+];
 
 /// Why a module does not load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,7 +160,11 @@ impl<'a> Drivers<'a> {
         }
         // Kernels from 6.14 on compute it without a module, and then no module of theirs is called so.
         let [(generic, _), ..] = CRC32C;
-        if works { Ok(()) } else { Err(LoadFailure::new(BindFailure::DependencyMissing, &ModuleName::new(generic))) }
+        if works {
+            Ok(())
+        } else {
+            Err(LoadFailure::new(BindFailure::DependencyMissing, &ModuleName::new(generic)))
+        }
     }
 
     /// Inserts a module alone, as insmod does: what it needs must be `loaded` by then.

@@ -199,7 +199,9 @@ impl<'a> Drivers<'a> {
         }
         if let Some(driver) = self.builtin_driver(modalias) {
             return match self.forbidden.without_start(&driver) {
-                Some(by) => failed(driver.clone(), LoadFailure::forbidden(BindFailure::Blacklisted, &driver, by)),
+                Some(by) => {
+                    failed(driver.clone(), LoadFailure::forbidden(BindFailure::Blacklisted, &driver, by))
+                }
                 None => Binding::Bound { driver, builtin: true },
             };
         }
@@ -322,7 +324,8 @@ impl<'a> Drivers<'a> {
             return by_hand;
         }
         let own = self.present.values().filter(|module| answers(module, modalias)).map(|m| m.name.clone());
-        let mut all: Vec<ModuleName> = self.tables_of_image.answering(modalias).into_iter().chain(own).collect();
+        let mut all: Vec<ModuleName> =
+            self.tables_of_image.answering(modalias).into_iter().chain(own).collect();
         all.sort();
         all.dedup();
         all
@@ -349,14 +352,14 @@ impl<'a> Drivers<'a> {
         let failed = self.scripted.failed.get(module);
         if modalias == MADE_BY_ITS_DRIVER {
             let because = "the device is made by its own driver, which nothing loads by name".to_owned();
-            return Err(failed.cloned().unwrap_or_else(|| {
-                LoadFailure::because(BindFailure::NotLoaded, module, because)
-            }));
+            return Err(failed
+                .cloned()
+                .unwrap_or_else(|| LoadFailure::because(BindFailure::NotLoaded, module, because)));
         }
         if let Some(because) = &self.no_autoload {
-            return Err(failed.cloned().unwrap_or_else(|| {
-                LoadFailure::because(BindFailure::NotLoaded, module, because.clone())
-            }));
+            return Err(failed
+                .cloned()
+                .unwrap_or_else(|| LoadFailure::because(BindFailure::NotLoaded, module, because.clone())));
         }
         if let Some(by) = self.forbidden.blacklist.get(module) {
             return Err(LoadFailure::forbidden(BindFailure::Blacklisted, module, by.clone()));

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::load::{Loading, LoadFailure};
+use super::load::{LoadFailure, Loading};
 use super::{BindFailure, Drivers};
 use crate::facts::command_line::CommandLine;
 use crate::initrd::maker::ScriptModule;

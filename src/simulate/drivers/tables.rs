@@ -47,7 +47,8 @@ impl<'a> Tables<'a> {
         let file = |name: &str| view.text(&format!("{folder}/{name}"));
         let binary = is_kmod(view, &folder);
         let lacks = |name: &str| format!("the initrd lacks `{folder}/{name}`");
-        let damaged = |name: &str, reason: &str| format!("`{folder}/{name}` in the initrd is damaged: {reason}");
+        let damaged =
+            |name: &str, reason: &str| format!("`{folder}/{name}` in the initrd is damaged: {reason}");
         let table = |name: &str| match file(&format!("{name}.bin")) {
             Some(bytes) => match ModuleIndex::parse(bytes) {
                 Ok(index) => Ok(Aliases::Index(index)),

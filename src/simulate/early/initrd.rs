@@ -101,7 +101,8 @@ impl<'a> Initrds<'a> {
         }
         match memory::fit(view, target, cmdline.and_then(|line| line.value("mem"))) {
             Fit::TooSmall { needed, there } => {
-                let detail = format!("unpacking it takes about {needed} MiB of memory, and there are {there}");
+                let detail =
+                    format!("unpacking it takes about {needed} MiB of memory, and there are {there}");
                 return Step::fails(name, detail, at());
             }
             Fit::Near { needed, there } => {
@@ -122,8 +123,10 @@ impl<'a> Initrds<'a> {
                 Step::fails(name, format!("{detail}; not even its init runs"), at())
             }
             Some(Unpacked::Partly { detail, loses_files: true }) => {
-                let detail = format!("{detail}; the kernel goes on with what comes before, and whether that is enough \
-                     is not known without a whole image");
+                let detail = format!(
+                    "{detail}; the kernel goes on with what comes before, and whether that is enough \
+                     is not known without a whole image"
+                );
                 Step::unknown(name, detail, at())
             }
             Some(Unpacked::Partly { detail, .. }) => {

@@ -54,4 +54,3 @@ pub(in crate::simulate) fn kernel(file: &KernelFile<'_>) -> Step {
     }
     Step::ok(StepName::Kernel, format!("Linux {release}"), Some(at.clone()))
 }
-

@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn sizes_are_read_as_the_kernel_does() {
-        let cases = [("1024", Some(1024)), ("64M", Some(64 << 20)), ("1g", Some(1 << 30)), ("x", None), ("", None)];
+        let cases =
+            [("1024", Some(1024)), ("64M", Some(64 << 20)), ("1g", Some(1 << 30)), ("x", None), ("", None)];
         for (text, expected) in cases {
             assert_eq!(bytes(text), expected, "{text}");
         }

@@ -122,12 +122,27 @@ impl Packed {
             let links = if *shared > 0 { 2 } else { 1 };
             let bytes: Arc<[u8]> = match (target, content) {
                 (Some(target), _) => target.as_bytes().into(),
-                (None, Some(content)) => self.content(*content),
+                (None, Some(content)) => match self.binary_table(archive, name) {
+                    Some(table) => table.into(),
+                    None => self.content(*content),
+                },
                 (None, None) => Arc::default(),
             };
             out.entry(name.as_bytes(), *mode, links, *shared, &bytes);
         }
         out.build()
+    }
+
+    /// The binary twin of a module table, made of the text beside it as depmod makes both.
+    fn binary_table(&self, archive: &Archive, name: &str) -> Option<Vec<u8>> {
+        let text = name.strip_suffix(".bin")?;
+        let build = match text.rsplit('/').next()? {
+            "modules.dep" => rebuild::dependency_index,
+            "modules.alias" => rebuild::alias_index,
+            _ => return None,
+        };
+        let (_, _, _, content, _) = archive.entries.iter().find(|(other, ..)| other == text)?;
+        Some(build(&String::from_utf8_lossy(&self.content((*content)?))))
     }
 
     fn content(&self, index: usize) -> Arc<[u8]> {
@@ -228,7 +243,13 @@ impl Packer {
         let content = match (module, image.texts.get(entry.path())) {
             (Some(module), _) => Some(self.wanted.modinfo(&path, module)),
             (None, Some(text)) => Some(self.wanted.text(&path, text)),
-            (None, None) => (entry.mode & 0o170_000 == 0o100_000).then(|| Content::Bytes(vec![b'\n'])),
+            (None, None) => match image.linked.get(entry.path()) {
+                Some(linked) => Some(Content::Program(
+                    linked.interpreter.as_deref().map(str::to_owned),
+                    linked.needed.iter().map(|name| name.to_string()).collect(),
+                )),
+                None => (entry.mode & 0o170_000 == 0o100_000).then(|| Content::Bytes(vec![b'\n'])),
+            },
         };
         let content = content.filter(|_| entry.size > 0).map(|content| self.content(content));
         let target = entry.target.as_ref().map(|target| String::from_utf8_lossy(target).into_owned());

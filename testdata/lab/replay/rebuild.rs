@@ -10,8 +10,8 @@ use liblzma::write::XzEncoder;
 #[path = "../../../tests/common/pack/mod.rs"]
 mod pack;
 
-pub use pack::bzimage;
 use pack::{Library, Module, gzip};
+pub use pack::{alias_index, bzimage, dependency_index};
 
 /// Contents of a block of lz4's and lzop's containers.
 const BLOCK: usize = 256 * 1024;

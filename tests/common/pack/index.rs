@@ -9,7 +9,8 @@ const HAS_CHILDREN: u32 = 0x2000_0000;
 /// The index of these keys and values.
 pub fn index(entries: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes: Vec<u8> = [MAGIC, VERSION, 0].iter().flat_map(|number| number.to_be_bytes()).collect();
-    let mut sorted: Vec<(&[u8], &str)> = entries.iter().map(|(key, value)| (key.as_bytes(), *value)).collect();
+    let mut sorted: Vec<(&[u8], &str)> =
+        entries.iter().map(|(key, value)| (key.as_bytes(), *value)).collect();
     sorted.sort_unstable();
     let root = node(&mut bytes, &sorted);
     bytes[8..12].copy_from_slice(&root.to_be_bytes());
@@ -34,7 +35,8 @@ pub fn alias_index(text: &str) -> Vec<u8> {
 }
 
 fn node(bytes: &mut Vec<u8>, entries: &[(&[u8], &str)]) -> u32 {
-    let values: Vec<&str> = entries.iter().filter(|(key, _)| key.is_empty()).map(|(_, value)| *value).collect();
+    let values: Vec<&str> =
+        entries.iter().filter(|(key, _)| key.is_empty()).map(|(_, value)| *value).collect();
     let rest: Vec<(&[u8], &str)> = entries.iter().filter(|(key, _)| !key.is_empty()).copied().collect();
     let mut children = Vec::new();
     let (first, last) = (rest.first().map_or(0, |(key, _)| key[0]), rest.last().map_or(0, |(key, _)| key[0]));
