@@ -12,10 +12,12 @@ the moment that the machine starts.
 """
 
 import argparse
+import ctypes
 import fcntl
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -83,7 +85,8 @@ def boot(arguments, timeout=120, until=(), log=None, quiet=True, send=()):
     with tempfile.TemporaryFile() as output:
         started = time.monotonic()
         machine = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment
+            [str(word) for word in command],
+            stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment, preexec_fn=_end_with_parent,
         )
         try:
             ended = _wait(machine, output.fileno(), started + timeout, until, list(send))
@@ -99,6 +102,11 @@ def boot(arguments, timeout=120, until=(), log=None, quiet=True, send=()):
         pathlib.Path(log).parent.mkdir(parents=True, exist_ok=True)
         pathlib.Path(log).write_bytes(raw)
     return Console(raw, seconds, ended)
+
+
+def _end_with_parent():
+    """A machine does not outlive the script that started it, however that ends (PR_SET_PDEATHSIG of prctl(2))."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _wait(machine, output, deadline, until, send):

@@ -1,5 +1,7 @@
 """The boots: which kernel and initrd on which machine with which disks and command line, and what it is about."""
 
+import re
+
 from disks import BTRFS, LUKS, MD, ROOT, USR
 from machines import MACHINES
 
@@ -17,7 +19,7 @@ def case(kernel, initrd, machine="virtio-blk", cmdline=BY_UUID, disks=("plain",)
     identity = "--".join(part for part in parts if part)
     if identity in CASES:
         raise ValueError(f"two cases are called {identity}")
-    if "dracut" in (known or ""):
+    if re.search("dracut|hostonly", known or ""):
         cmdline = f"{cmdline} {DRACUT}"
     if more.pop("quick", False):
         QUICK.append(identity)
@@ -55,6 +57,14 @@ each("ub24", "most", "virtio-blk virtio-scsi nvme ahci ide pvscsi mptsas megasas
 each("ub22", "most", "virtio-blk ahci nvme pvscsi")
 each("deb12b", "most", "virtio-blk nvme ahci virtio-scsi")
 case("deb13", "most", "virtio-blk", cpu="qemu64", name="qemu64")
+
+# --- initrds made for one machine, there and elsewhere
+each("deb13", "dep-ahci", "ahci q35-ahci virtio-blk nvme")
+each("deb13", "dep-virtio-scsi", "virtio-scsi virtio-blk pvscsi")
+each("deb13", "hostonly-nvme", "nvme virtio-blk", timeout=60)
+each("deb13", "hostonly-virtio-blk", "virtio-blk virtio-blk-modern ahci", timeout=60)
+each("deb11", "dep-virtio-blk", "virtio-blk virtio-scsi ahci")
+each("ub24", "dep-nvme", "nvme virtio-blk pvscsi")
 
 # --- what holds root together
 LVM, TWO, ON_MD = "root=/dev/mapper/vglab-root", "root=/dev/mapper/vgtwo-root", "root=/dev/mapper/vgmd-root"

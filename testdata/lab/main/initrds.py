@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 
+import hosted
 from place import CACHE, INITRDS, KERNELS, SYSTEMS, Failed, fresh, in_system, shell
 from recipes import KERNEL_OF, RECIPES
 
@@ -190,7 +191,14 @@ def damage(image, how):
     image.write_bytes(data)
 
 
-MAKERS = {"initramfs-tools": initramfs_tools, "dracut": dracut, "edit": edit}
+def of_one_machine(name, recipe):
+    key = recipe["kernel"]
+    system = KERNEL_OF[key][0] + ("-dracut" if recipe["generator"] == "dracut" else "")
+    make(f"{key}-most")
+    return hosted.make(name, recipe, system, release(key), INITRDS / f"{key}-most.img")
+
+
+MAKERS = {"hosted": of_one_machine, "initramfs-tools": initramfs_tools, "dracut": dracut, "edit": edit}
 
 
 def make(name):

@@ -34,12 +34,12 @@ MACHINES = {
 }
 
 
-def arguments(machine, images):
-    """QEMU's arguments for that machine with these disk images, which stay as they are."""
+def arguments(machine, images, snapshot=True):
+    """QEMU's arguments for that machine with these disk images, which stay as they are if `snapshot`."""
     board, controller, disk = MACHINES[machine]
     words = ["-machine", board]
     for n, image in enumerate(images):
-        words += ["-drive", f"file={image},format=raw,if=none,id=disk{n},snapshot=on"]
+        words += ["-drive", f"file={image},format=raw,if=none,id=disk{n},snapshot={'on' if snapshot else 'off'}"]
     words += controller
     for n, _ in enumerate(images):
         wwn = f"{0x5000C50015EA7100 + n:#x}"

@@ -32,6 +32,11 @@ def edit(name, base, **more):
     RECIPES[name] = dict(kind="edit", base=base, **more)
 
 
+def hosted(name, kernel, machine, generator):
+    """Made on that machine, for that machine: MODULES=dep, or dracut --hostonly."""
+    RECIPES[name] = dict(kind="hosted", kernel=kernel, machine=machine, generator=generator)
+
+
 BASE = "lib/modules/*/kernel/"
 ONLY_LIST = ["ext4", "crc32c_generic", "crc32c"]  # MODULES=list brings nothing by itself, not even the file system
 
@@ -40,6 +45,14 @@ for key in KERNEL_OF:
     tools(f"{key}-most", key, compress={"deb11": "gzip", "deb11c": "gzip"}.get(key, "zstd"))
 for key in ("deb12", "deb12c", "deb13", "deb13c", "deb11", "deb11c"):
     dracut(f"{key}-dracut", key)
+
+# --- for one machine
+hosted("deb13-dep-ahci", "deb13", "ahci", "initramfs-tools")
+hosted("deb13-dep-virtio-scsi", "deb13", "virtio-scsi", "initramfs-tools")
+hosted("deb13-hostonly-nvme", "deb13", "nvme", "dracut")
+hosted("deb13-hostonly-virtio-blk", "deb13", "virtio-blk", "dracut")
+hosted("deb11-dep-virtio-blk", "deb11", "virtio-blk", "initramfs-tools")
+hosted("ub24-dep-nvme", "ub24", "nvme", "initramfs-tools")
 
 # --- what holds root together
 CRYPTTAB = f"labcrypt UUID={LUKS} {{key}} luks,initramfs\n"
