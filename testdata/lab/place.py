@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "HOME": "/root",
     "LC_ALL": "C.UTF-8",
     "DEBIAN_FRONTEND": "noninteractive",
+    "INITRD": "No",  # kernel packages make none: the initrds are the experiment
 }
 
 

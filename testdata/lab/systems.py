@@ -14,10 +14,11 @@ STORAGE = "lvm2 mdadm cryptsetup multipath-tools thin-provisioning-tools xfsprog
 PACKERS = "zstd lz4 xz-utils bzip2 lzop kmod udev busybox cpio"
 INITRAMFS = f"initramfs-tools cryptsetup-initramfs multipath-tools-boot {STORAGE} {PACKERS}"
 
-# name -> suite, packages; `like` copies a system that is there already and only adds packages
+# name -> suite, packages; `like` copies a system that is there already and adds packages, `into` adds them to it
 TABLE = {
     "tools": dict(suite="trixie", packages="qemu-system-x86 seabios ovmf"),
     "debian12": dict(suite="bookworm", packages=f"linux-image-amd64 linux-image-cloud-amd64 {INITRAMFS}"),
+    "debian12+backports": dict(into="debian12", suite="bookworm-backports", packages="linux-image-cloud-amd64"),
     "debian12-dracut": dict(like="debian12", packages="dracut systemd-sysv dbus"),
     "debian11": dict(suite="bullseye", packages=f"linux-image-amd64 linux-image-cloud-amd64 {INITRAMFS}"),
     "debian11-dracut": dict(like="debian11", packages="dracut systemd-sysv dbus"),
@@ -26,8 +27,6 @@ TABLE = {
     "ubuntu24": dict(suite="noble", packages=f"linux-image-virtual {INITRAMFS}"),
     "ubuntu22": dict(suite="jammy", packages=f"linux-image-virtual {INITRAMFS}"),
 }
-# A newer kernel for a system that has another: suite and package, installed beside it.
-EXTRA = {"debian12": ("bookworm-backports", "linux-image-cloud-amd64")}
 UBUNTU = ("jammy", "noble")
 
 
@@ -69,28 +68,37 @@ def copy(name, like):
     shell(f"cp -al {source}/usr/lib/modules {root}/usr/lib/modules")
 
 
+def add(name, row):
+    """Packages of another suite, into a system that is there."""
+    root, suite = SYSTEMS / row["into"], row["suite"]
+    (root / "etc/apt/sources.list.d/lab.list").write_text(f"deb {mirror(suite)} {suite} main\n")
+    in_system(row["into"], f"apt-get update && apt-get install -y -t {suite} {row['packages']}", log=f"{name}.log")
+
+
 def make(name):
-    row, root = TABLE[name], SYSTEMS / name
-    if (root / "done").exists():
+    row = TABLE[name]
+    root = SYSTEMS / row.get("into", name)
+    done = root / f"done-{name}" if "into" in row else root / "done"
+    if done.exists():
         return f"have {name}"
     if "suite" in row and not has_suite(row["suite"]):
         return f"SKIP {name}: the mirror has no {row['suite']}"
-    if "like" in row and not (SYSTEMS / row["like"] / "done").exists():
-        return f"SKIP {name}: there is no {row['like']}"
-    if "like" in row:
-        copy(name, row["like"])
+    base = row.get("like") or row.get("into")
+    if base and not (SYSTEMS / base / "done").exists():
+        return f"SKIP {name}: there is no {base}"
+    if "into" in row:
+        add(name, row)
     else:
-        bootstrap(name, row["suite"])
-    in_system(name, "apt-get update", log=f"{name}.log")
-    in_system(name, f"apt-get install -y {row['packages']}", log=f"{name}.log")
-    if name in EXTRA and has_suite(EXTRA[name][0]):
-        suite, package = EXTRA[name]
-        (root / "etc/apt/sources.list.d/extra.list").write_text(f"deb {mirror(suite)} {suite} main\n")
-        in_system(name, f"apt-get update && apt-get install -y -t {suite} {package}", log=f"{name}.log")
+        if "like" in row:
+            copy(name, row["like"])
+        else:
+            bootstrap(name, row["suite"])
+        in_system(name, "apt-get update", log=f"{name}.log")
+        in_system(name, f"apt-get install -y {row['packages']}", log=f"{name}.log")
     shell(f"rm -f {root}/var/cache/apt/archives/*.deb; rm -rf {root}/var/lib/apt/lists/*")
     KERNELS.mkdir(parents=True, exist_ok=True)
     shell(f"for f in {root}/boot/vmlinuz-* {root}/boot/config-*; do [ ! -e $f ] || cp -n $f {KERNELS}/; done")
-    (root / "done").touch()
+    done.touch()
     return f"made {name}"
 
 

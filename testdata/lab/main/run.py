@@ -109,6 +109,7 @@ def prepare(rows, quick):
     """Systems, disks and initrds for these cases."""
     systems = {KERNEL_OF[row["kernel"]][0] for row in rows} | {"debian12"}
     systems |= {f"{KERNEL_OF[row['kernel']][0]}-dracut" for row in rows if "dracut" in (row["initrd"] or "")}
+    systems |= {"debian12+backports"} if any(row["kernel"] == "deb12b" for row in rows) else set()
     subprocess.run([sys.executable, HERE.parent / "systems.py", "tools", *sorted(systems)], check=True)
     disks.make("debian12", initrds.release("deb12c"), quick)
     (HERE / "disks.json").write_text(json.dumps(disks.describe(), indent=1) + "\n")
