@@ -65,10 +65,11 @@ fn pack(lab: &Path) -> ExitCode {
             let target = machines.target(case);
             let full = predict(case, &lab.inputs(case), &disks, &target);
             let small = predict(case, &packed.inputs(case), &disks, &target);
+            let (full, small, bindings_differ) = (full.boot, small.boot, full.bindings != small.bindings);
             let steps = |boot: &bootproof::simulate::Boot| -> Vec<_> {
                 boot.steps.iter().map(|step| (step.step, step.state)).collect()
             };
-            (steps(&full) != steps(&small)).then(|| {
+            (bindings_differ || steps(&full) != steps(&small)).then(|| {
                 format!(
                     "{}: full {} ({}), packed {} ({})",
                     case.id,

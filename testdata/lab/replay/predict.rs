@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bootproof::facts::{Facts, Limits};
-use bootproof::simulate::{self, Boot, GivenEntry};
+use bootproof::simulate::{self, Boot, DeviceBinding, GivenEntry};
 use bootproof::source::memory::Memory;
 use bootproof::source::{Node, NodeKind, Tree};
 use bootproof::target::Target;
@@ -81,12 +81,22 @@ impl Inputs {
     }
 }
 
+/// What bootproof says about a case.
+#[derive(Debug)]
+pub struct Prediction {
+    pub boot: Boot,
+    /// What drives the devices of the machine.
+    pub bindings: Vec<DeviceBinding>,
+}
+
 /// What bootproof says about the case.
-pub fn predict(case: &Case, inputs: &Inputs, disks: &Disks, target: &Target) -> Boot {
+pub fn predict(case: &Case, inputs: &Inputs, disks: &Disks, target: &Target) -> Prediction {
     let tree = inputs.tree(case, disks);
     let facts = Facts::gather(&tree, &Limits::default());
     let given =
         GivenEntry { kernel: case.kernel.clone(), initrd: case.initrd_path(), cmdline: case.cmdline.clone() };
-    let boots = simulate::simulate_entry(&facts, &given.to_entry(&facts), std::slice::from_ref(target));
-    boots.into_iter().next().unwrap()
+    let entry = given.to_entry(&facts);
+    let boots = simulate::simulate_entry(&facts, &entry, std::slice::from_ref(target));
+    let bindings = simulate::bindings(&facts, &entry, target);
+    Prediction { boot: boots.into_iter().next().unwrap(), bindings }
 }

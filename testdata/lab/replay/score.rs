@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use bootproof::simulate::{Boot, Outcome, State};
+use bootproof::simulate::{Boot, DeviceBinding, Outcome, State};
 
 use rayon::prelude::*;
 
 use super::case::{Case, Machines};
-use super::predict::{Disks, Inputs, predict};
+use super::predict::{Disks, Inputs, Prediction, predict};
 
 /// The steps that a class of the console leaves open: it shows that the boot stopped, not always where it went wrong.
 const STEPS: [(&str, &[&str]); 8] = [
@@ -151,12 +151,50 @@ pub struct Report {
     pub wrong: Vec<(String, String, String)>,
     pub unknown: Vec<(String, String)>,
     pub confusion: Confusion,
+    /// Drivers of the devices on the way to the disk, of the boots that came up.
+    pub way: Agreement,
+    /// Drivers of all devices on buses where modules answer to modaliases.
+    pub devices: Agreement,
+    /// Modules that the devices on the way to the disk bring, against all that were loaded.
+    pub modules: Agreement,
 }
 
 impl Report {
-    /// Nothing wrong, and at most 3 % unknown.
+    /// Nothing wrong, at most 3 % unknown, and the drivers on the way to the disk just those that really bound.
     pub fn is_right(&self) -> bool {
-        self.wrong.is_empty() && self.unknown.len() * 100 <= self.cases * 3
+        let exact = |agreement: &Agreement| agreement.only_predicted.is_empty() && agreement.only_real.is_empty();
+        self.wrong.is_empty()
+            && self.unknown.len() * 100 <= self.cases * 3
+            && exact(&self.way)
+            && self.modules.only_predicted.is_empty()
+    }
+}
+
+/// Buses whose drivers udev loads by modalias; on others (platform, the keyboard's) they are built in or probe.
+const BUSES: [&str; 6] = ["pci", "virtio", "scsi", "usb", "mmc", "sdio"];
+
+impl Report {
+    /// Predicted and real drivers of a boot that came up; a device is told by its modalias.
+    fn compare_drivers(&mut self, case: &Case, bindings: &[DeviceBinding]) {
+        let pair = |modalias: &str, driver: &str| format!("{driver} of {modalias}").replace('-', "_");
+        let driven = |binding: &&DeviceBinding| binding.driver_name.is_some();
+        let predicted = |on_way: bool| -> BTreeSet<String> {
+            let bindings = bindings.iter().filter(driven).filter(|binding| !on_way || binding.on_boot_path);
+            bindings.map(|binding| pair(&binding.modalias, binding.driver_name.as_deref().unwrap())).collect()
+        };
+        let way: BTreeSet<&str> =
+            bindings.iter().filter(|binding| binding.on_boot_path).map(|binding| binding.modalias.as_str()).collect();
+        let devices = case.devices.iter().filter(|device| BUSES.contains(&device.bus.as_str()));
+        let real = |on_way: bool| -> BTreeSet<String> {
+            let devices = devices.clone().filter(|device| !on_way || way.contains(device.modalias.as_str()));
+            devices.filter_map(|device| Some(pair(&device.modalias, device.driver.as_deref()?))).collect()
+        };
+        self.way.add(&predicted(true), &real(true));
+        self.devices.add(&predicted(false), &real(false));
+        let brought = bindings.iter().filter(|binding| binding.on_boot_path).flat_map(|binding| &binding.modules);
+        let brought: BTreeSet<String> = brought.map(ToString::to_string).collect();
+        let loaded: BTreeSet<String> = case.loaded_modules.iter().cloned().collect();
+        self.modules.add(&brought, &loaded.intersection(&brought).cloned().collect());
     }
 }
 
@@ -169,6 +207,9 @@ impl std::fmt::Display for Report {
             writeln!(out, "UNKNOWN  {id}\n    {said}")?;
         }
         writeln!(out, "{}", self.confusion.draw())?;
+        writeln!(out, "{}", self.way.draw("drivers on the way to the disk"))?;
+        writeln!(out, "{}", self.devices.draw("drivers of all devices"))?;
+        writeln!(out, "{}", self.modules.draw("modules that the way to the disk brings"))?;
         let Self { cases, right, wrong, unknown, .. } = self;
         write!(out, "{cases} boots: {right} right, {} wrong, {} unknown", wrong.len(), unknown.len())
     }
@@ -179,9 +220,13 @@ pub fn score(cases: &[Case], inputs: &(dyn Fn(&Case) -> Inputs + Sync)) -> Repor
     let disks = Disks::load(&super::main_part().join("disks.json"));
     let machines = Machines::new(cases);
     let one = |case: &Case| predict(case, &inputs(case), &disks, &machines.target(case));
-    let boots: Vec<Boot> = cases.par_iter().map(one).collect();
+    let predictions: Vec<Prediction> = cases.par_iter().map(one).collect();
     let mut report = Report { cases: cases.len(), ..Report::default() };
-    for (case, boot) in cases.iter().zip(&boots) {
+    for (case, prediction) in cases.iter().zip(&predictions) {
+        let boot = &prediction.boot;
+        if case.booted() {
+            report.compare_drivers(case, &prediction.bindings);
+        }
         report.confusion.add(&case.cls, &word(boot));
         match verdict(case, boot) {
             Verdict::Right => report.right += 1,
