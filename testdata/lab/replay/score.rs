@@ -100,33 +100,35 @@ impl Confusion {
 #[derive(Debug, Default, Clone)]
 pub struct Agreement {
     pub both: usize,
-    pub only_predicted: BTreeMap<String, usize>,
-    pub only_real: BTreeMap<String, usize>,
+    /// With the cases that show it.
+    pub only_predicted: BTreeMap<String, Vec<String>>,
+    pub only_real: BTreeMap<String, Vec<String>>,
 }
 
 impl Agreement {
-    pub fn add(&mut self, predicted: &BTreeSet<String>, real: &BTreeSet<String>) {
+    pub fn add(&mut self, case: &Case, predicted: &BTreeSet<String>, real: &BTreeSet<String>) {
         self.both += predicted.intersection(real).count();
         for name in predicted.difference(real) {
-            *self.only_predicted.entry(name.clone()).or_default() += 1;
+            self.only_predicted.entry(name.clone()).or_default().push(case.id.clone());
         }
         for name in real.difference(predicted) {
-            *self.only_real.entry(name.clone()).or_default() += 1;
+            self.only_real.entry(name.clone()).or_default().push(case.id.clone());
         }
     }
 
     pub fn precision(&self) -> f64 {
-        share(self.both, self.only_predicted.values().sum())
+        share(self.both, self.only_predicted.values().map(Vec::len).sum())
     }
 
     pub fn recall(&self) -> f64 {
-        share(self.both, self.only_real.values().sum())
+        share(self.both, self.only_real.values().map(Vec::len).sum())
     }
 
     pub fn draw(&self, what: &str) -> String {
-        let names = |counts: &BTreeMap<String, usize>| {
-            let names: Vec<String> = counts.iter().map(|(name, count)| format!("{name} ({count})")).collect();
-            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        let names = |found: &BTreeMap<String, Vec<String>>| {
+            let line = |(name, cases): (&String, &Vec<String>)| format!("\n    {name}: {}", cases.join(" "));
+            let lines: String = found.iter().map(line).collect();
+            if lines.is_empty() { "none".to_owned() } else { lines }
         };
         format!(
             "{what}: precision {:.1} %, recall {:.1} %\n  only predicted: {}\n  only real: {}",
@@ -162,7 +164,8 @@ pub struct Report {
 impl Report {
     /// Nothing wrong, at most 3 % unknown, and the drivers on the way to the disk just those that really bound.
     pub fn is_right(&self) -> bool {
-        let exact = |agreement: &Agreement| agreement.only_predicted.is_empty() && agreement.only_real.is_empty();
+        let exact =
+            |agreement: &Agreement| agreement.only_predicted.is_empty() && agreement.only_real.is_empty();
         self.wrong.is_empty()
             && self.unknown.len() * 100 <= self.cases * 3
             && exact(&self.way)
@@ -176,25 +179,33 @@ const BUSES: [&str; 6] = ["pci", "virtio", "scsi", "usb", "mmc", "sdio"];
 impl Report {
     /// Predicted and real drivers of a boot that came up; a device is told by its modalias.
     fn compare_drivers(&mut self, case: &Case, bindings: &[DeviceBinding]) {
-        let pair = |modalias: &str, driver: &str| format!("{driver} of {modalias}").replace('-', "_");
-        let driven = |binding: &&DeviceBinding| binding.driver_name.is_some();
+        // usbcore's driver of hubs is called after them.
+        let pair = |modalias: &str, driver: &str| {
+            format!("{} of {modalias}", driver.replace('-', "_").replace("usbcore", "hub"))
+        };
+        let on_bus = |modalias: &str| BUSES.iter().any(|bus| modalias.split(':').next() == Some(bus));
+        let driven = |binding: &&DeviceBinding| binding.driver_name.is_some() && on_bus(&binding.modalias);
         let predicted = |on_way: bool| -> BTreeSet<String> {
             let bindings = bindings.iter().filter(driven).filter(|binding| !on_way || binding.on_boot_path);
             bindings.map(|binding| pair(&binding.modalias, binding.driver_name.as_deref().unwrap())).collect()
         };
-        let way: BTreeSet<&str> =
-            bindings.iter().filter(|binding| binding.on_boot_path).map(|binding| binding.modalias.as_str()).collect();
-        let devices = case.devices.iter().filter(|device| BUSES.contains(&device.bus.as_str()));
+        let way: BTreeSet<&str> = bindings
+            .iter()
+            .filter(|binding| binding.on_boot_path)
+            .map(|binding| binding.modalias.as_str())
+            .collect();
+        let devices = case.devices.iter().filter(|device| on_bus(&device.modalias));
         let real = |on_way: bool| -> BTreeSet<String> {
             let devices = devices.clone().filter(|device| !on_way || way.contains(device.modalias.as_str()));
             devices.filter_map(|device| Some(pair(&device.modalias, device.driver.as_deref()?))).collect()
         };
-        self.way.add(&predicted(true), &real(true));
-        self.devices.add(&predicted(false), &real(false));
-        let brought = bindings.iter().filter(|binding| binding.on_boot_path).flat_map(|binding| &binding.modules);
+        self.way.add(case, &predicted(true), &real(true));
+        self.devices.add(case, &predicted(false), &real(false));
+        let brought =
+            bindings.iter().filter(|binding| binding.on_boot_path).flat_map(|binding| &binding.modules);
         let brought: BTreeSet<String> = brought.map(ToString::to_string).collect();
         let loaded: BTreeSet<String> = case.loaded_modules.iter().cloned().collect();
-        self.modules.add(&brought, &loaded.intersection(&brought).cloned().collect());
+        self.modules.add(case, &brought, &loaded.intersection(&brought).cloned().collect());
     }
 }
 
