@@ -4,10 +4,13 @@
 //! and network-functions, NetworkManager's `settings/plugins/ifcfg-rh`, and sysconfig's ifcfg(5). Nothing here
 //! decides whether a setting is a problem.
 
+mod connections;
 mod groups;
 mod ifcfg;
+pub(crate) mod links;
 mod names;
 mod profiles;
+mod services;
 
 use std::path::Path;
 
@@ -16,6 +19,10 @@ use serde::Serialize;
 
 use super::setting::{Misread, Setting};
 use super::{Gather, Known};
+pub use connections::{Connection, Owner};
+pub use links::{CardMatch, Link, NameRule, Naming};
+pub use services::{NetworkManagerConf, Services};
+
 use crate::parse::routes;
 use crate::place::Place;
 use crate::source::NodeKind;
@@ -40,6 +47,14 @@ pub struct Network {
     pub network_scripts: bool,
     /// Whether NetworkManager is installed.
     pub networkmanager: bool,
+    /// What gives interfaces their names at boot.
+    pub naming: Naming,
+    /// What brings interfaces up, whoever's format it is in; of one that stands several times the first.
+    pub connections: Vec<Connection>,
+    /// Patterns of ifupdown's `mapping` lines, which have a script choose the configuration.
+    pub mappings: Vec<String>,
+    /// Which managers run at boot.
+    pub services: Services,
 }
 
 /// Whose ifcfg files they are.
@@ -244,7 +259,24 @@ pub fn gather(gather: &Gather<'_>) -> Network {
     network.persistent_names = names::read(gather, &network.ifcfgs);
     network.name_generator = names::generator(gather);
     network.profiles = profiles::read(gather);
+    network.naming = links::read(gather);
+    network.services = services::read(gather);
+    let read = connections::read(gather, &network.ifcfgs);
+    network.connections = read.connections;
+    network.mappings = read.mappings;
+    // netplan's files are called `10-netplan-*.link` and so come before the default, after what is numbered lower.
+    let after = network
+        .naming
+        .links
+        .iter()
+        .position(|link| link_name(link) > "10-netplan")
+        .unwrap_or(network.naming.links.len());
+    network.naming.links.splice(after..after, read.links);
     network
+}
+
+fn link_name(link: &Link) -> &str {
+    link.at.path.rsplit('/').next().unwrap_or_default()
 }
 
 fn is_directory(gather: &Gather<'_>, path: &str) -> bool {
@@ -395,7 +427,9 @@ mod tests {
         let gathering = Gather::new(&tree, &limits);
         let network = gather(&gathering);
         assert!(network.name_generator.needs().is_some());
-        assert_eq!(Network { name_generator: Known::default(), ..network }, Network::default());
+        let Network { name_generator, naming, services, .. } = Network::default();
+        let rest = Network { name_generator, naming, services, ..network };
+        assert_eq!(rest, Network::default());
         assert_eq!(gathering.into_problems(), []);
     }
 

@@ -48,7 +48,7 @@ const PATHS: [&str; 29] = [
 const SCRIPTS: [&str; 4] = ["init", "linuxrc", "sbin/init", "usr/sbin/init"];
 
 /// Directories whose files are kept, with an ending that is wanted (empty: any).
-const BELOW: [(&str, &str); 17] = [
+const BELOW: [(&str, &str); 20] = [
     ("etc/cmdline.d/", ".conf"),
     ("etc/conf.d/", ""),
     ("conf/", ""),
@@ -62,6 +62,9 @@ const BELOW: [(&str, &str); 17] = [
     ("etc/mdadm.conf.d/", ""),
     ("etc/mdadm/mdadm.conf.d/", ""),
     ("etc/udev/rules.d/70-persistent", ""),
+    ("etc/systemd/network/", ".link"),
+    ("usr/lib/systemd/network/", ".link"),
+    ("lib/systemd/network/", ".link"),
     ("usr/lib/dracut/", ""),
     ("lib/dracut/", ""),
     ("boot/", ".sh"),

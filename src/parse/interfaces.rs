@@ -10,6 +10,10 @@ pub struct Interfaces {
     pub stanzas: Vec<Stanza>,
     /// Names that `auto` or `allow-hotplug` bring up at boot, patterns among them.
     pub started: Vec<String>,
+    /// Those of them that `auto` names: `ifup -a` fails when one does not come up.
+    pub automatic: Vec<(String, Span)>,
+    /// Patterns of `mapping` lines.
+    pub mappings: Vec<String>,
     /// Patterns of files (or directories) that are read, too.
     pub sources: Vec<String>,
 }
@@ -59,14 +63,22 @@ pub fn parse(bytes: &[u8]) -> Interfaces {
                 in_iface = true;
             }
             "auto" | "allow-auto" | "allow-hotplug" => {
-                out.started.extend(words);
+                let names: Vec<String> = words.collect();
+                if word != "allow-hotplug" {
+                    out.automatic.extend(names.iter().map(|name| (name.clone(), span)));
+                }
+                out.started.extend(names);
                 in_iface = false;
             }
             "source" | "source-directory" => {
                 out.sources.extend(words);
                 in_iface = false;
             }
-            "mapping" | "rename" | "template" | "no-auto-down" | "no-scripts" => in_iface = false,
+            "mapping" => {
+                out.mappings.extend(words);
+                in_iface = false;
+            }
+            "rename" | "template" | "no-auto-down" | "no-scripts" => in_iface = false,
             _ if word.starts_with("allow-") => in_iface = false,
             _ if in_iface => {
                 if let Some(stanza) = out.stanzas.last_mut() {

@@ -1,4 +1,5 @@
-//! netplan's YAML, as far as it says which card an interface is (netplan-yaml(5): `ethernets`, `match`, `set-name`).
+//! netplan's YAML, as far as it says which card an interface is (netplan-yaml(5): `ethernets`, `match`, `set-name`), and
+//! which interfaces are put together from others (`bonds`, `bridges`, `vlans`).
 
 use std::collections::BTreeMap;
 
@@ -7,6 +8,28 @@ use serde_saphyr::Spanned;
 
 use super::Mistake;
 use crate::place::Span;
+
+/// What was read of a file.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Netplan {
+    /// `renderer` of the whole file: `networkd`, `NetworkManager`.
+    pub renderer: Option<String>,
+    /// The interfaces under `ethernets`.
+    pub ethernets: Vec<Ethernet>,
+    /// Bonds, bridges and VLANs.
+    pub stacked: Vec<Stacked>,
+}
+
+/// A bond, bridge or VLAN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stacked {
+    /// Its id, which is its name.
+    pub id: String,
+    /// Place of the definition.
+    pub span: Span,
+    /// The ids of the interfaces below it.
+    pub ports: Vec<String>,
+}
 
 /// One interface under `ethernets`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +44,14 @@ pub struct Ethernet {
     pub mac: Option<(String, Span)>,
     /// `match: name`.
     pub name: Option<(String, Span)>,
+    /// `match: driver`, one or several patterns.
+    pub drivers: Vec<String>,
     /// `set-name`.
     pub set_name: Option<(String, Span)>,
+    /// `renderer` of this interface.
+    pub renderer: Option<String>,
+    /// `activation-mode`: `manual` and `off` leave it down.
+    pub activation: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -30,10 +59,26 @@ struct File {
     network: Option<Network>,
 }
 
+type Definitions<T> = Option<BTreeMap<String, Spanned<Option<T>>>>;
+
 #[derive(Deserialize)]
 struct Network {
+    renderer: Option<String>,
     #[serde(default)]
-    ethernets: Option<BTreeMap<String, Spanned<Option<Definition>>>>,
+    ethernets: Definitions<Definition>,
+    #[serde(default)]
+    bonds: Definitions<Upper>,
+    #[serde(default)]
+    bridges: Definitions<Upper>,
+    #[serde(default)]
+    vlans: Definitions<Upper>,
+}
+
+#[derive(Deserialize)]
+struct Upper {
+    #[serde(default)]
+    interfaces: Option<Vec<String>>,
+    link: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -42,19 +87,23 @@ struct Definition {
     matching: Option<Match>,
     #[serde(rename = "set-name")]
     set_name: Option<Spanned<String>>,
+    renderer: Option<String>,
+    #[serde(rename = "activation-mode")]
+    activation: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Match {
     macaddress: Option<Spanned<String>>,
     name: Option<Spanned<serde_json::Value>>,
+    driver: Option<serde_json::Value>,
 }
 
 /// Reads a file.
 ///
 /// # Errors
 /// What is wrong with the YAML, or where it is not of the shape that netplan takes.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Ethernet>, Mistake> {
+pub fn parse(bytes: &[u8]) -> Result<Netplan, Mistake> {
     let text = String::from_utf8_lossy(bytes);
     let file: Option<File> = serde_saphyr::from_str(&text).map_err(|error| {
         let at = error.location();
@@ -63,9 +112,10 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Ethernet>, Mistake> {
         let message = error.to_string().lines().next().unwrap_or_default().to_owned();
         Mistake { span, message }
     })?;
-    let ethernets =
-        file.and_then(|file| file.network).and_then(|network| network.ethernets).unwrap_or_default();
-    let read = ethernets.into_iter().map(|(id, definition)| {
+    let Some(network) = file.and_then(|file| file.network) else { return Ok(Netplan::default()) };
+    let uppers = [network.bonds, network.bridges, network.vlans];
+    let stacked = uppers.into_iter().flatten().flatten().map(stacked).collect();
+    let read = network.ethernets.unwrap_or_default().into_iter().map(|(id, definition)| {
         let span = point(definition.referenced.line(), definition.referenced.column());
         let definition = definition.value;
         let matching = definition.as_ref().and_then(|definition| definition.matching.as_ref());
@@ -81,10 +131,27 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Ethernet>, Mistake> {
                     point(name.referenced.line(), name.referenced.column()),
                 ))
             }),
+            drivers: matching.and_then(|matching| matching.driver.as_ref()).map(texts).unwrap_or_default(),
             set_name: definition.as_ref().and_then(|definition| definition.set_name.as_ref()).map(placed),
+            renderer: definition.as_ref().and_then(|definition| definition.renderer.clone()),
+            activation: definition.as_ref().and_then(|definition| definition.activation.clone()),
         }
     });
-    Ok(read.collect())
+    Ok(Netplan { renderer: network.renderer, ethernets: read.collect(), stacked })
+}
+
+fn stacked((id, definition): (String, Spanned<Option<Upper>>)) -> Stacked {
+    let span = point(definition.referenced.line(), definition.referenced.column());
+    let upper = definition.value;
+    let ports = upper.map(|upper| upper.interfaces.into_iter().flatten().chain(upper.link).collect());
+    Stacked { id, span, ports: ports.unwrap_or_default() }
+}
+
+/// A text, or a list of texts.
+fn texts(value: &serde_json::Value) -> Vec<String> {
+    let one = value.as_str().map(str::to_owned);
+    let many = value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned));
+    one.into_iter().chain(many).collect()
 }
 
 fn placed(value: &Spanned<String>) -> (String, Span) {
@@ -107,6 +174,7 @@ mod tests {
         let text = "network:\n  version: 2\n  ethernets:\n    ens3:\n      dhcp4: true\n    lan:\n      match:\n        macaddress: \"00:00:5e:00:53:01\"\n      set-name: lan0\n    any:\n      match: {name: \"en*\"}\n    empty:\n";
         let read = parse(text.as_bytes()).unwrap();
         let rows: Vec<_> = read
+            .ethernets
             .iter()
             .map(|e| {
                 let text = |value: &Option<(String, Span)>| {
@@ -128,8 +196,18 @@ mod tests {
     }
 
     #[test]
+    fn drivers_renderers_and_what_lies_on_others() {
+        let text = "network:\n  renderer: NetworkManager\n  ethernets:\n    a: {match: {driver: [virtio_net, 'e1000*']}}\n  bonds:\n    bond0: {interfaces: [a, b]}\n  vlans:\n    v7: {id: 7, link: bond0}\n";
+        let read = parse(text.as_bytes()).unwrap();
+        assert_eq!(read.renderer.as_deref(), Some("NetworkManager"));
+        assert_eq!(read.ethernets[0].drivers, ["virtio_net", "e1000*"]);
+        let stacked: Vec<_> = read.stacked.iter().map(|s| (s.id.as_str(), s.ports.join(" "))).collect();
+        assert_eq!(stacked, [("bond0", "a b".to_owned()), ("v7", "bond0".to_owned())]);
+    }
+
+    #[test]
     fn what_is_no_netplan_has_a_place() {
-        assert_eq!(parse(b"").unwrap(), []);
+        assert_eq!(parse(b"").unwrap(), Netplan::default());
         assert_eq!(parse(b"network:\n  ethernets:\n    a: [\n").unwrap_err().span.line, 3);
         assert!(parse(b"network: {ethernets: {a: 5}}").is_err());
     }
@@ -144,7 +222,7 @@ mod tests {
         fn an_interface_comes_back(id in "[a-z][a-z0-9]{1,10}") {
             prop_assume!(!matches!(id.as_str(), "null" | "true" | "false" | "yes" | "no" | "on" | "off"));
             let read = parse(format!("network: {{ethernets: {{{id}: {{dhcp4: true}}}}}}").as_bytes()).unwrap();
-            prop_assert_eq!(&read[0].id, &id);
+            prop_assert_eq!(&read.ethernets[0].id, &id);
         }
     }
 }

@@ -31,6 +31,19 @@ pub struct NameRule {
     pub kernel: Option<String>,
     /// The bus address or path that it asks for (`KERNELS`, `ID`, `ENV{ID_PATH}`, `ENV{PHYSDEVPATH}`).
     pub bus: Option<String>,
+    /// All that it asks for, in order.
+    pub conditions: Vec<Condition>,
+}
+
+/// One `KEY==` or `KEY!=` of a rule.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// The key with its attribute: `ATTR{address}`.
+    pub key: String,
+    /// Whether it must not match.
+    pub negated: bool,
+    /// The pattern; `|` separates alternatives.
+    pub value: String,
 }
 
 /// Reads a rules file.
@@ -160,6 +173,10 @@ fn value(cursor: &mut Cursor<'_>) -> Option<String> {
 }
 
 fn note(rule: &mut NameRule, key: &str, operator: Operator, value: String) {
+    if operator != Operator::Assign {
+        let negated = operator == Operator::Differ;
+        rule.conditions.push(Condition { key: key.to_owned(), negated, value: value.clone() });
+    }
     match (key, operator) {
         ("ATTR{address}" | "ATTRS{address}" | "SYSFS{address}" | "ENV{MATCHADDR}", Operator::Match) => {
             rule.mac = Some(value);

@@ -89,7 +89,7 @@ pub(super) fn interest(name: &[u8], len: u64) -> Option<Interest> {
 }
 
 /// Directories that are kept whole, as configuration.
-const CONFIGURATION: [&[u8]; 44] = [
+const CONFIGURATION: [&[u8]; 46] = [
     b"etc/",
     b"run/",
     b"proc/",
@@ -101,6 +101,7 @@ const CONFIGURATION: [&[u8]; 44] = [
     b"lib/modules-load.d/",
     b"lib/sysctl.d/",
     b"lib/systemd/",
+    b"lib/netplan/",
     b"lib/udev/rules.d/",
     b"lib/lsb/",
     b"lib/mkinitrd/",
@@ -113,6 +114,7 @@ const CONFIGURATION: [&[u8]; 44] = [
     b"usr/lib/ostree",
     b"usr/lib/sysctl.d/",
     b"usr/lib/systemd/",
+    b"usr/lib/NetworkManager/",
     b"usr/lib/tmpfiles.d/",
     b"usr/lib/udev/rules.d/",
     b"usr/lib/ssl/",

@@ -77,7 +77,7 @@ pub(super) fn generator(gather: &Gather<'_>) -> Known<Option<Place>> {
     Known::Known(found)
 }
 
-fn is_masked(gather: &Gather<'_>, path: &str) -> bool {
+pub(super) fn is_masked(gather: &Gather<'_>, path: &str) -> bool {
     let node = gather.tree.symlink_metadata(path);
     node.is_ok_and(|node| matches!(&node.kind, NodeKind::Link(target) if target.ends_with("dev/null")))
 }

@@ -32,7 +32,7 @@ pub(super) fn read(gather: &Gather<'_>) -> Vec<Profile> {
     }
     for file in gather.read_directory("etc/netplan", |name| name.ends_with(".yaml")) {
         match netplan::parse(&file.bytes) {
-            Ok(ethernets) => profiles.extend(ethernets.into_iter().filter_map(|one| of_netplan(&file, one))),
+            Ok(read) => profiles.extend(read.ethernets.into_iter().filter_map(|one| of_netplan(&file, one))),
             Err(mistake) => {
                 let at = mistake.span.at(&file.path);
                 gather.note(Problem { at, kind: ProblemKind::Malformed, message: mistake.message });
