@@ -211,6 +211,7 @@ fn boot(entry: &str, default: bool, target: &str) -> Boot {
         is_rescue: false,
         release: Some(release.into()),
         disk: crate::simulate::DiskFate::default(),
+        network: crate::simulate::NetworkFate::default(),
         kernel: Some(format!("boot/vmlinuz-{release}")),
         initrd: Some(initrd.to_string()),
         target: target.into(),

@@ -9,11 +9,15 @@ use super::early::{self, Initrds, KernelFile};
 use super::initrd_view::InitrdView;
 use super::root::Root;
 use super::scene::Scene;
-use super::{Boot, DiskFate, Outcome, State, Step, StepName, disk, firmware, init, loader, mounts, network};
-use crate::facts::Facts;
-use crate::facts::boot::{BootEntry, EntryFile};
+use super::{
+    Boot, DiskFate, NetworkFate, Outcome, State, Step, StepName, disk, firmware, init, loader, mounts,
+    network,
+};
+use crate::facts::boot::{BootEntry, EntryFile, EntrySource};
+use crate::facts::command_line::{CommandLine, Piece};
 use crate::facts::hardware::Disk;
 use crate::facts::initrds::Initrd;
+use crate::facts::{Facts, Known};
 use crate::place::Place;
 use crate::target::{Device, Target};
 
@@ -22,6 +26,52 @@ pub(super) const GIVEN: &str = "given";
 
 /// File systems that a root may have although nothing says so before the simulation asks.
 const FILE_SYSTEMS: [&str; 6] = ["fs-ext2", "fs-ext3", "fs-ext4", "fs-xfs", "fs-btrfs", "fs-reiserfs"];
+
+/// A boot that no loader lists, given by hand.
+#[derive(Debug, Clone)]
+pub struct GivenEntry {
+    /// The kernel's release (`6.1.0-18-amd64`) or its path.
+    pub kernel: String,
+    /// The initrd's path relative to the root; none for a boot without one.
+    pub initrd: Option<String>,
+    /// The kernel command line.
+    pub cmdline: String,
+}
+
+impl GivenEntry {
+    /// The entry as a loader would list it.
+    #[must_use]
+    pub fn to_entry(&self, facts: &Facts) -> BootEntry {
+        let given = Place::file("command line");
+        let path = self.kernel.trim_start_matches('/');
+        let by_name = facts
+            .kernels
+            .iter()
+            .find(|kernel| kernel.release == self.kernel || kernel.image.as_deref() == Some(path));
+        let image = by_name.and_then(|kernel| kernel.image.clone());
+        let pieces = [Piece { text: self.cmdline.clone(), at: given.clone() }];
+        let is_there = |initrd: &str| facts.initrds.iter().any(|known| known.path == initrd);
+        let initrds = self.initrd.iter().map(|initrd| initrd.trim_start_matches('/').to_owned());
+        BootEntry {
+            id: GIVEN.to_owned(),
+            title: format!("{} (given on the command line)", self.kernel),
+            at: given.clone(),
+            source: EntrySource::NoneListed,
+            default: true,
+            kernel: image.clone().unwrap_or_else(|| path.to_owned()),
+            kernel_at: given.clone(),
+            kernel_exists: if by_name.is_some() { Known::Known(true) } else { Known::Known(false) },
+            release: by_name.map(|kernel| kernel.release.clone()),
+            initrds: initrds
+                .map(|path| EntryFile { exists: Known::Known(is_there(&path)), path, at: given.clone() })
+                .collect(),
+            cmdline: Known::Known(CommandLine::of_pieces(&pieces)),
+            hypervisor: None,
+            searched: None,
+            is_rescue: false,
+        }
+    }
+}
 
 /// Simulates every boot entry on every target, entries in the loader's order and targets in theirs.
 #[must_use]
@@ -110,8 +160,9 @@ fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target], trees: &Tree
                 None => steps.extend(init::step(scene, target, &fate)),
             }
             steps.extend(mounts::step(scene, target, &fate));
-            steps.extend(network::step(scene, target));
-            boot_of(entry, release, &evidence, target, fate, steps)
+            let (network_step, network_fate) = network::step(scene, target);
+            steps.push(network_step);
+            boot_of(entry, release, &evidence, target, (fate, network_fate), steps)
         };
         targets.iter().map(on_target).collect()
     })
@@ -195,9 +246,10 @@ fn boot_of(
     release: Option<&str>,
     evidence: &Place,
     target: &Target,
-    disk: DiskFate,
+    fates: (DiskFate, NetworkFate),
     steps: Vec<Step>,
 ) -> Boot {
+    let (disk, network) = fates;
     let failed_at = steps.iter().find(|step| step.state == State::Fails).map(|step| step.step);
     Boot {
         entry: entry.title.clone(),
@@ -213,6 +265,7 @@ fn boot_of(
         outcome: outcome_of(&steps),
         failed_at,
         disk,
+        network,
         steps,
     }
 }
@@ -232,7 +285,7 @@ fn asked_names<'a>(targets: &'a [Target], fstype: Option<&'a str>) -> Vec<&'a st
 
 /// Every modalias of the targets.
 fn modaliases(targets: &[Target]) -> BTreeSet<&str> {
-    let mut names = BTreeSet::new();
+    let mut names = BTreeSet::from([network::VIRTIO_NET]);
     let mut todo: Vec<&Device> = targets.iter().flat_map(|target| &target.devices).collect();
     while let Some(device) = todo.pop() {
         names.insert(device.modalias.as_str());

@@ -12,7 +12,6 @@ mod disk;
 mod drivers;
 mod early;
 mod firmware;
-mod given;
 mod init;
 mod initrd_view;
 mod loader;
@@ -25,9 +24,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use bindings::{DeviceBinding, bindings};
-pub use boot::{simulate, simulate_entry};
+pub use boot::{GivenEntry, simulate, simulate_entry};
 pub use disk::{DiskFate, DiskReason};
-pub use given::GivenEntry;
+pub use network::{NetworkFate, NicFate};
 
 use crate::place::Place;
 
@@ -60,6 +59,8 @@ pub struct Boot {
     pub failed_at: Option<StepName>,
     /// What becomes of the boot disk.
     pub disk: DiskFate,
+    /// What becomes of the network cards.
+    pub network: NetworkFate,
     /// The steps in order.
     pub steps: Vec<Step>,
 }

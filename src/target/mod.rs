@@ -77,6 +77,17 @@ pub struct Device {
     /// The kernel's name for the network interface, once the driver has bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nic: Option<String>,
+    /// The interface's address: `52:54:00:12:34:56`. Left out: nobody knows whether it keeps the one it has now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// The number of the hotplug slot that the device is in, as `/sys/bus/pci/slots` calls it (192 gives `ens192`); 0:
+    /// it is in none. Left out everywhere: as QEMU's firmware numbers them if its host bridge is among the devices,
+    /// else there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_number: Option<u32>,
+    /// The index that the firmware gives the device (ACPI `_DSM`, SMBIOS type 41): 1 gives `eno1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onboard_index: Option<u32>,
     /// Devices that appear once a driver has bound this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Device>,

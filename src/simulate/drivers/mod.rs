@@ -303,6 +303,19 @@ impl<'a> Drivers<'a> {
         absent
     }
 
+    /// The kernel's release; empty when nobody knows it.
+    pub(super) fn release(&self) -> &'a str {
+        self.release
+    }
+
+    /// What binds a device once the root is there: `Ok` the module built in, `Err` those of the kernel's tree.
+    pub(super) fn in_root(&self, modalias: &str) -> Result<ModuleName, Vec<ModuleName>> {
+        match self.builtin_driver(modalias) {
+            Some(driver) => Ok(driver),
+            None => Err(self.in_tree.get(modalias).cloned().unwrap_or_default()),
+        }
+    }
+
     /// The releases that the image has modules for, if none is for this kernel.
     pub(super) fn foreign_releases(&self) -> &[&'a str] {
         &self.foreign_releases
