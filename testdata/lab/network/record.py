@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Boots every case of cases.py and records in truth.jsonl what became of its interfaces: run.sh calls it.
 
-usage: record.py [--list] [ID-REGEX]
+usage: record.py [--list] [ID-REGEX...]
 A case is the build's root disk with other files in /etc, which an archive behind the initrd brings along, and a set of
 network cards. The guest writes what it has come to to its second serial port (dump.sh). What is recorded is not booted again.
 """
@@ -125,9 +125,9 @@ def record(case):
 
 def main():
     wanted = [word for word in sys.argv[1:] if not word.startswith("-")]
-    done = {json.loads(line)["id"] for line in open(TRUTH)} if TRUTH.exists() else set()
     for case in CASES:
-        if (wanted and not re.search(wanted[0], case["id"])) or ("--list" not in sys.argv and case["id"] in done):
+        done = {json.loads(line)["id"] for line in open(TRUTH)} if TRUTH.exists() else set()
+        if (wanted and not any(re.search(word, case["id"]) for word in wanted)) or ("--list" not in sys.argv and case["id"] in done):
             continue
         if "--list" in sys.argv:
             print(case["id"], "--", case["intent"])

@@ -132,8 +132,8 @@ fn nested(sorted: &[&Seen], disks: &[(&str, &str)], sector_size: Option<u32>) ->
             slot: (first.bus == "pci").then(|| first.path.rsplit('/').next().unwrap().to_owned()),
             sector_size: disk.as_ref().and(sector_size),
             disk,
-            nic: None,
             children: nested(children, disks, sector_size),
+            ..Device::default()
         });
         rest = after;
     }
