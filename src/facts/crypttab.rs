@@ -35,6 +35,8 @@ pub struct Volume {
     pub device: DeviceSpec,
     /// The path of the key file; null if a passphrase is asked for.
     pub key_file: Option<String>,
+    /// Whether the key file is there. Unknown if the input holds no whole root, or the key is on a device of its own.
+    pub key_found: Known<bool>,
     /// Where the key file is named.
     pub key_at: Option<Place>,
     /// The options one by one.
@@ -57,7 +59,7 @@ pub struct Volume {
 #[must_use]
 pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Crypttab {
     match gather.read_config("etc/crypttab") {
-        Found::Present(file) => read(&file, devices),
+        Found::Present(file) => read(gather, &file, devices),
         Found::Absent => Crypttab::default(),
         Found::Unreadable { needs } => {
             Crypttab { present: true, entries: Known::Unknown { needs }, mistakes: Vec::new() }
@@ -65,7 +67,7 @@ pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Crypttab {
     }
 }
 
-fn read(file: &File, devices: &BlockDevices) -> Crypttab {
+fn read(gather: &Gather<'_>, file: &File, devices: &BlockDevices) -> Crypttab {
     let parsed = crypttab::parse(&file.bytes);
     let volume = |entry: crypttab::Entry| {
         let device = DeviceSpec::parse(&entry.device);
@@ -85,6 +87,7 @@ fn read(file: &File, devices: &BlockDevices) -> Crypttab {
             name: entry.name,
             spec: entry.device,
             device,
+            key_found: key_found(gather, entry.key_file.as_deref()),
             key_file: entry.key_file,
             key_at: entry.key_span.map(|span| span.at(&file.path)),
             options: entry.options,
@@ -95,6 +98,20 @@ fn read(file: &File, devices: &BlockDevices) -> Crypttab {
         entries: Known::Known(parsed.entries.into_iter().map(volume).collect()),
         mistakes: parsed.mistakes.iter().map(|mistake| Misread::new(mistake, &file.path)).collect(),
     }
+}
+
+/// Looks for the key file in the tree; one of a device (`/key:LABEL=stick`) is not there to look for.
+fn key_found(gather: &Gather<'_>, key: Option<&str>) -> Known<bool> {
+    let Some(key) = key.filter(|key| !key.starts_with("/dev/")) else { return Known::Known(true) };
+    let path = key.trim_start_matches('/');
+    if gather.tree.exists(path) {
+        return Known::Known(true);
+    }
+    let is_whole_root = ["bin/sh", "usr/bin/sh"].iter().any(|shell| gather.tree.exists(shell));
+    if key.contains(':') || !key.starts_with('/') || !is_whole_root {
+        return Known::unknown(format!("`{path}`"));
+    }
+    Known::Known(false)
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Fstab {
 
 /// Whether systemd starts the system. Packages of the time of sysvinit brought units along, so units alone prove
 /// nothing; a report has no programs, but what systemctl said.
-fn runs_systemd(gather: &Gather<'_>) -> bool {
+pub(super) fn runs_systemd(gather: &Gather<'_>) -> bool {
     let proofs = ["usr/lib/systemd/systemd", "lib/systemd/systemd", "sos_commands/systemd"];
     proofs.iter().any(|path| gather.tree.exists(path))
         || gather.tree.symlink_metadata("etc/systemd/system/default.target").is_ok()
@@ -239,7 +239,7 @@ fn source_kind(device: &DeviceSpec, fstype: &str, options: &[String], is_network
 }
 
 /// Network file systems, as systemd (`src/basic/mountpoint-util.c`, `fstype_is_network`) and libmount know them.
-fn is_network_type(fstype: &str) -> bool {
+pub(crate) fn is_network_type(fstype: &str) -> bool {
     let plain = fstype.strip_prefix("fuse.").unwrap_or(fstype);
     matches!(
         plain,
@@ -272,7 +272,7 @@ fn is_network_type(fstype: &str) -> bool {
 
 /// Types that no device stands behind (libmount `utils.c`, `mnt_fstype_is_pseudofs`), and shared folders of
 /// hypervisors.
-fn is_pseudo_type(fstype: &str) -> bool {
+pub(crate) fn is_pseudo_type(fstype: &str) -> bool {
     matches!(
         fstype,
         "9p" | "anon_inodefs"

@@ -23,6 +23,7 @@ pub mod md;
 pub mod mkinitrd;
 pub mod modprobe;
 pub mod module_tables;
+pub mod mounting;
 pub mod multipath;
 pub mod near;
 pub mod network;
@@ -68,6 +69,8 @@ pub struct Facts {
     pub volumes: Vec<volumes::VolumeGroup>,
     /// What is mounted at boot.
     pub fstab: fstab::Fstab,
+    /// How the root system mounts it.
+    pub mounting: mounting::Mounting,
     /// What is opened at boot.
     pub crypttab: crypttab::Crypttab,
     /// LVM's configuration and what is known of its volumes.
@@ -140,6 +143,9 @@ impl Facts {
         let lvm2 = packages.find("lvm2").map(|package| package.map(|package| package.version.to_string()));
         let lvm = lvm::gather(gather, lvm2);
         fstab::compare_disks(&mut fstab, &block_devices, &lvm.volume_groups);
+        let systemd =
+            packages.find("systemd").map(|package| package.map(|package| package.version.to_string()));
+        let mounting = mounting::gather(gather, &system, systemd);
         let md = md::gather(gather);
         let multipath = multipath::gather(
             gather,
@@ -161,6 +167,7 @@ impl Facts {
             modprobe,
             block_devices,
             fstab,
+            mounting,
             crypttab,
             lvm,
             md,

@@ -21,6 +21,9 @@ const MAX_DEPTH: usize = 24;
 /// Modules of one kernel whose `.modinfo` is read at most; a full distribution kernel has some 4,000.
 const MAX_MODULES: usize = 50_000;
 
+/// Modules that the smallest kernel of a distribution has; its trees for clouds have some thousand.
+const WHOLE_TREE: usize = 150;
+
 /// Bytes that one compressed module may unpack to; the largest real ones have some 60 MiB.
 const MODULE_LIMIT: u64 = 96 * 1024 * 1024;
 
@@ -31,6 +34,8 @@ pub struct ModuleTables {
     pub has_tree: bool,
     /// The text of `modules.alias`; none if there is none, and then [`Self::modules`] is filled.
     pub alias: Option<Vec<u8>>,
+    /// The text of `modules.dep`, which names every module; none if there is none.
+    pub dep: Option<Vec<u8>>,
     /// What the modules of the tree say, where the tables do not.
     pub modules: Vec<(ModuleName, ModInfo)>,
     /// The modules built into the kernel, as far as `modules.builtin` and the configuration tell.
@@ -61,6 +66,24 @@ impl ModuleTables {
         found
     }
 
+    /// Whether the tree has a module of that name, built in or not. Unknown if it does not look like a whole tree.
+    #[must_use]
+    pub fn has(&self, name: &ModuleName) -> Known<bool> {
+        let is_it = |path: &[u8]| ModuleName::of_path(path).is_some_and(|own| own == *name);
+        let lines = || self.dep.as_deref().unwrap_or_default().split(|byte| *byte == b'\n');
+        let paths = lines().filter_map(|line| line.split(|byte| *byte == b':').next());
+        if self.is_builtin(name) == Some(true)
+            || self.modules.iter().any(|(own, _)| own == name)
+            || paths.into_iter().any(|path| is_it(path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)))
+        {
+            return Known::Known(true);
+        }
+        if self.builtin.get().is_none() || lines().count().max(self.modules.len()) < WHOLE_TREE {
+            return Known::unknown("a whole `lib/modules`");
+        }
+        Known::Known(false)
+    }
+
     /// Whether the module is built into the kernel, if that is known.
     #[must_use]
     pub fn is_builtin(&self, name: &ModuleName) -> Option<bool> {
@@ -89,7 +112,7 @@ fn tables(gather: &Gather<'_>, release: &str, config: Option<&str>) -> ModuleTab
         let file = gather.found(gather.tree.read_limited(folder.join(name), TABLE_LIMIT));
         file.present().map(|file| file.bytes)
     };
-    let alias = table("modules.alias");
+    let (alias, dep) = (table("modules.alias"), table("modules.dep"));
     let has_tree = gather.tree.exists(&folder);
     let modules = if alias.is_none() && has_tree { read_tree(gather, &folder) } else { Vec::new() };
     let listed = table("modules.builtin");
@@ -101,7 +124,7 @@ fn tables(gather: &Gather<'_>, release: &str, config: Option<&str>) -> ModuleTab
         let pairs = modules::builtin_aliases(&modinfo);
         builtin_aliases.extend(pairs.map(|(name, pattern)| (pattern.to_owned(), ModuleName::new(name))));
     }
-    ModuleTables { has_tree, alias, modules, builtin, builtin_aliases }
+    ModuleTables { has_tree, alias, dep, modules, builtin, builtin_aliases }
 }
 
 type Patterns = Vec<(String, ModuleName)>;

@@ -210,6 +210,7 @@ fn boot(entry: &str, default: bool, target: &str) -> Boot {
         default,
         is_rescue: false,
         release: Some(release.into()),
+        mounts: None,
         disk: crate::simulate::DiskFate::default(),
         network: crate::simulate::NetworkFate::default(),
         kernel: Some(format!("boot/vmlinuz-{release}")),

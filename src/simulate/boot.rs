@@ -10,8 +10,8 @@ use super::initrd_view::InitrdView;
 use super::root::Root;
 use super::scene::Scene;
 use super::{
-    Boot, DiskFate, NetworkFate, Outcome, State, Step, StepName, disk, firmware, init, loader, mounts,
-    network,
+    Boot, DiskFate, MountsFate, NetworkFate, Outcome, State, Step, StepName, disk, firmware, init, loader,
+    mounts, network,
 };
 use crate::facts::boot::{BootEntry, EntryFile, EntrySource};
 use crate::facts::command_line::{CommandLine, Piece};
@@ -159,10 +159,11 @@ fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target], trees: &Tree
                 Some(step) => steps.push(step),
                 None => steps.extend(init::step(scene, target, &fate)),
             }
-            steps.extend(mounts::step(scene, target, &fate));
+            let (mounts_step, mounts) = mounts::step(scene, target, &fate);
+            steps.push(mounts_step);
             let (network_step, network_fate) = network::step(scene, target);
             steps.push(network_step);
-            boot_of(entry, release, &evidence, target, (fate, network_fate), steps)
+            boot_of(entry, release, &evidence, target, (fate, mounts, network_fate), steps)
         };
         targets.iter().map(on_target).collect()
     })
@@ -246,10 +247,10 @@ fn boot_of(
     release: Option<&str>,
     evidence: &Place,
     target: &Target,
-    fates: (DiskFate, NetworkFate),
+    fates: (DiskFate, Option<MountsFate>, NetworkFate),
     steps: Vec<Step>,
 ) -> Boot {
-    let (disk, network) = fates;
+    let (disk, mounts, network) = fates;
     let failed_at = steps.iter().find(|step| step.state == State::Fails).map(|step| step.step);
     Boot {
         entry: entry.title.clone(),
@@ -265,6 +266,7 @@ fn boot_of(
         outcome: outcome_of(&steps),
         failed_at,
         disk,
+        mounts,
         network,
         steps,
     }

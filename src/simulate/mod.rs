@@ -26,6 +26,7 @@ use serde::Serialize;
 pub use bindings::{DeviceBinding, bindings};
 pub use boot::{GivenEntry, simulate, simulate_entry};
 pub use disk::{DiskFate, DiskReason};
+pub use mounts::{Fate, MountFate, MountsFate, Reached, Reason};
 pub use network::{NetworkFate, NicFate};
 
 use crate::place::Place;
@@ -59,6 +60,8 @@ pub struct Boot {
     pub failed_at: Option<StepName>,
     /// What becomes of the boot disk.
     pub disk: DiskFate,
+    /// What becomes of fstab's and crypttab's lines; null where another init than systemd mounts them.
+    pub mounts: Option<MountsFate>,
     /// What becomes of the network cards.
     pub network: NetworkFate,
     /// The steps in order.
