@@ -13,7 +13,7 @@ use crate::initrd::{CannotRun, Image, Kind, Module, ModuleName};
 pub(super) struct InitrdView<'a> {
     /// Those that were read, with their images.
     pub(super) read: Vec<(&'a Initrd, &'a Image)>,
-    /// What the kernel starts in it: `rdinit=` of the command line, else `/init`.
+    /// What `rdinit=` of the command line has the kernel start instead of `/init`.
     init: Option<&'a str>,
 }
 
@@ -30,6 +30,11 @@ impl<'a> InitrdView<'a> {
     /// Whether there is what the kernel starts.
     pub(super) fn has_init(&self) -> bool {
         self.has_any(&[self.init.unwrap_or(INIT)])
+    }
+
+    /// What `rdinit=` has the kernel start instead of `/init`.
+    pub(super) fn other_init(&self) -> Option<&'a str> {
+        self.init.filter(|path| path.trim_start_matches('/') != INIT)
     }
 
     /// Whether what the kernel starts can run.
@@ -130,6 +135,11 @@ impl<'a> InitrdView<'a> {
             return Err("the initrd has no udev".to_owned());
         };
         self.runs(udev).map_err(|error| format!("udev does not run: {error}"))?;
+        // systemd's loads modules itself, and from version 257 on opens the library only then (udev-builtin-kmod.c).
+        let knows_programs = self.images().any(|image| !image.linked.is_empty());
+        if knows_programs && udev.contains("systemd") && self.init().is_ok() && !self.has_named("libkmod.so.2") {
+            return Err("udev cannot load modules: the initrd lacks `libkmod.so.2`".to_owned());
+        }
         // What starts it in initramfs-tools is a script of its own.
         if self.kind() == Kind::InitramfsTools && self.lists_without("scripts/init-top", "udev") {
             return Err("no script of the initrd starts udev".to_owned());
@@ -145,20 +155,17 @@ impl<'a> InitrdView<'a> {
         Ok(())
     }
 
-    /// Whether the kernel's own requests for modules are answered: they start `/sbin/modprobe`
-    /// (kernel/module/kmod.c, `call_modprobe`).
+    /// Whether modprobe runs, which scripts and the kernel's own requests for modules start (kernel/module/kmod.c,
+    /// `call_modprobe`).
     ///
     /// # Errors
-    /// Why they are not, in words.
-    pub(super) fn requests(&self) -> Result<(), String> {
-        if self.kind() == Kind::MkinitrdNash {
-            return Err("its init script loads by name alone what is listed in it".to_owned());
-        }
+    /// Why it does not, in words.
+    pub(super) fn modprobe(&self) -> Result<(), String> {
         // Nothing is known of the programs of an image that none was read of.
         if self.images().all(|image| image.linked.is_empty()) {
             return Ok(());
         }
-        self.runs("sbin/modprobe").map_err(|error| format!("the kernel's request for it fails: {error}"))
+        self.runs("sbin/modprobe").map_err(|error| format!("modprobe does not run: {error}"))
     }
 
     /// Whether the program at `path` runs, in the image that wins. Where not even init runs nothing else is asked for,

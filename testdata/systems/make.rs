@@ -296,6 +296,7 @@ fn initramfs_tools(tree: &Tree<'_>) -> Archive {
         "ENV{MODALIAS}==\"?*\", RUN{builtin}+=\"kmod load\"\n",
     );
     image.file("usr/lib/x86_64-linux-gnu/libc.so.6", Library::new("libc.so.6").build());
+    image.file("usr/lib/x86_64-linux-gnu/libkmod.so.2", Library::new("libkmod.so.2").build());
     image
 }
 
@@ -347,6 +348,7 @@ fn rhel9(tree: &mut Tree<'_>) {
     }
     image.link("usr/bin/sh", "bash").link("usr/sbin/modprobe", "../bin/kmod");
     image.file("usr/lib64/libc.so.6", Library::new("libc.so.6").build());
+    image.file("usr/lib64/libkmod.so.2", Library::new("libkmod.so.2").build());
     let own = [
         "vmw_pvscsi",
         "sd_mod",

@@ -98,6 +98,7 @@ impl Forbidden {
                 "initcall_blacklist" => self.initcalls.extend(value.split(',').map(str::to_owned)),
                 "nousb" | "usbcore.nousb" if is_off => self.buses.push(("usb:", by())),
                 "scsi_mod.scan" if value == "none" => self.buses.push(("scsi:", by())),
+                "acpi" if value.split(',').any(|word| word == "off") => self.buses.push(("acpi:", by())),
                 "pci" if value.split(',').any(|word| word == "off") => self.buses.push(("pci:", by())),
                 _ => {}
             }

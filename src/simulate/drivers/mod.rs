@@ -21,7 +21,7 @@ use serde::Serialize;
 use super::initrd_view::InitrdView;
 use crate::facts::command_line::CommandLine;
 use crate::facts::module_tables::ModuleTables;
-use crate::initrd::{Module, ModuleName};
+use crate::initrd::{Kind, Module, ModuleName};
 use crate::parse::modules;
 use crate::target::Target;
 use forbidden::Forbidden;
@@ -33,6 +33,10 @@ use tables::Tables;
 /// (drivers/ata/ata_generic.c: `all_generic_ide`; drivers/ata/pata_acpi.c: needs ACPI timing methods, which virtual
 /// machines lack).
 const DECLINING: [&str; 2] = ["ata_generic", "pata_acpi"];
+
+/// How the modalias of a USB disk ends that speaks the old protocol alone: `uas` lists these, too, and declines them
+/// (drivers/usb/storage/uas.c, `uas_use_uas_driver`).
+const BULK_ONLY: &str = "ip50";
 
 /// A device that exists only once its driver is there: on x86 `virtio_mmio` makes it from `virtio_mmio.device=` on the
 /// command line (drivers/virtio/virtio_mmio.c), so that nothing announces it to udev before. Where firmware describes
@@ -122,8 +126,10 @@ pub(super) struct Drivers<'a> {
     in_tree: &'a InTree<'a>,
     /// Why nothing in the image loads modules as devices appear; nothing speaks against it if none.
     no_autoload: Option<String>,
-    /// Why the kernel's own requests for modules (`fs-ext4`) come to nothing.
-    no_requests: Option<String>,
+    /// Why modprobe does not run, and with it neither the scripts' lines nor the kernel's requests (`fs-ext4`) work.
+    no_modprobe: Option<String>,
+    /// Whether nothing answers the kernel's requests: nash gives its own name to `/sbin/modprobe`.
+    ignores_requests: bool,
     forbidden: Forbidden,
     /// Modules that scripts of the image load by name.
     scripted: Scripted,
@@ -171,7 +177,8 @@ impl<'a> Drivers<'a> {
             foreign_releases,
             present,
             no_autoload: view.autoload().err().or_else(|| tables_of_image.trouble().map(str::to_owned)),
-            no_requests: view.requests().err(),
+            no_modprobe: view.modprobe().err(),
+            ignores_requests: kind == Kind::MkinitrdNash,
             tables_of_image,
             in_tree: sources.in_tree,
             forbidden: Forbidden::new(view, sources.cmdline),
@@ -279,8 +286,12 @@ impl<'a> Drivers<'a> {
             return Err(LoadFailure::forbidden(BindFailure::Blacklisted, module, by.clone()));
         }
         self.load(module, &mut Loading::on(target))?;
-        match &self.no_requests {
+        match &self.no_modprobe {
             Some(because) => Err(LoadFailure::because(BindFailure::NotLoaded, module, because.clone())),
+            None if self.ignores_requests => {
+                let because = "the init script of the initrd does not load it";
+                Err(LoadFailure::because(BindFailure::NotLoaded, module, because))
+            }
             None => Ok(()),
         }
     }
@@ -297,7 +308,8 @@ impl<'a> Drivers<'a> {
     pub(super) fn absent_from_image(&self, name: &str) -> Vec<ModuleName> {
         let known = self.in_tree.get(name).map(Vec::as_slice).unwrap_or_default().iter();
         let absent = known.filter(|module| !self.present.contains_key(module) && !self.is_builtin(module));
-        let mut absent: Vec<ModuleName> = absent.filter(|module| takes_devices(module)).cloned().collect();
+        let mut absent: Vec<ModuleName> =
+            absent.filter(|module| takes_device(module, name)).cloned().collect();
         absent.sort();
         absent.dedup();
         absent
@@ -327,7 +339,7 @@ impl<'a> Drivers<'a> {
 
     fn builtin_driver(&self, modalias: &str) -> Option<ModuleName> {
         let mut drivers = self.tables?.builtin_matching(modalias);
-        drivers.find(|driver| takes_devices(driver)).cloned()
+        drivers.find(|driver| takes_device(driver, modalias)).cloned()
     }
 
     /// The modules of the image that answer to `modalias`, whether or not they take the device.
@@ -346,7 +358,7 @@ impl<'a> Drivers<'a> {
 
     /// The modules of the image that may bind the device.
     fn candidates(&self, modalias: &str) -> Vec<ModuleName> {
-        self.answering(modalias).into_iter().filter(takes_devices).collect()
+        self.answering(modalias).into_iter().filter(|module| takes_device(module, modalias)).collect()
     }
 
     /// Loads a module because a device asked for it, or because a script named it; gives all that came with it.
@@ -399,7 +411,7 @@ impl<'a> Drivers<'a> {
             because: None,
         };
         let known = self.in_tree.get(modalias).map(Vec::as_slice).unwrap_or_default();
-        let driver = known.iter().find(|module| takes_devices(module)).cloned();
+        let driver = known.iter().find(|module| takes_device(module, modalias)).cloned();
         if !self.initrd_known {
             return Binding::Unknown { needs: "the initrd itself".to_owned() };
         }
@@ -430,9 +442,10 @@ fn failed(driver: ModuleName, failure: LoadFailure) -> Binding {
     Binding::Failed { reason, driver: Some(driver), module: Some(module), forbidden_by, because }
 }
 
-/// Whether the driver binds what its table matches without being told to.
-fn takes_devices(module: &ModuleName) -> bool {
-    !DECLINING.contains(&module.as_str())
+/// Whether the driver binds the device, which its table matches, without being told to.
+fn takes_device(module: &ModuleName, modalias: &str) -> bool {
+    let declines = module.as_str() == "uas" && modalias.starts_with("usb:") && modalias.contains(BULK_ONLY);
+    !declines && !DECLINING.contains(&module.as_str())
 }
 
 /// Whether a module's own `.modinfo` answers to `name`.

@@ -81,6 +81,9 @@ impl Scripted {
         }
         let mut loading = Loading::default();
         drivers.load(&named.name, &mut loading)?;
-        Ok(loading.loaded)
+        match &drivers.no_modprobe {
+            Some(because) => Err(LoadFailure::because(BindFailure::NotLoaded, &named.name, because.clone())),
+            None => Ok(loading.loaded),
+        }
     }
 }

@@ -118,6 +118,10 @@ impl<'a> Initrds<'a> {
             let reason = self.trouble().unwrap_or_else(|| format!("`{}` has no `/init`", last.path));
             return without_init(&reason, later, at());
         }
+        if let Some(other) = view.other_init() {
+            let detail = format!("the kernel starts `{other}` in it instead of `/init`; what that does is not known");
+            return Step::unknown(name, detail, at());
+        }
         match self.unpacked.iter().find(|one| matches!(one, Unpacked::Partly { .. })) {
             Some(Unpacked::Partly { detail, .. }) if view.init().is_err() => {
                 Step::fails(name, format!("{detail}; not even its init runs"), at())
