@@ -137,7 +137,11 @@ impl<'a> InitrdView<'a> {
         self.runs(udev).map_err(|error| format!("udev does not run: {error}"))?;
         // systemd's loads modules itself, and from version 257 on opens the library only then (udev-builtin-kmod.c).
         let knows_programs = self.images().any(|image| !image.linked.is_empty());
-        if knows_programs && udev.contains("systemd") && self.init().is_ok() && !self.has_named("libkmod.so.2") {
+        if knows_programs
+            && udev.contains("systemd")
+            && self.init().is_ok()
+            && !self.has_named("libkmod.so.2")
+        {
             return Err("udev cannot load modules: the initrd lacks `libkmod.so.2`".to_owned());
         }
         // What starts it in initramfs-tools is a script of its own.

@@ -80,7 +80,10 @@ impl Machine {
     }
 
     fn saying(mut self, path: &str, strings: Vec<&'static str>) -> Self {
-        self.modules.iter_mut().filter(|(known, _)| *known == path).for_each(|(_, said)| said.clone_from(&strings));
+        self.modules
+            .iter_mut()
+            .filter(|(known, _)| *known == path)
+            .for_each(|(_, said)| said.clone_from(&strings));
         self
     }
 
@@ -106,7 +109,8 @@ impl Machine {
     }
 
     fn facts(&self) -> Facts {
-        let mut archive = Archive::new().link("lib", "usr/lib").link("bin", "usr/bin").link("sbin", "usr/sbin");
+        let mut archive =
+            Archive::new().link("lib", "usr/lib").link("bin", "usr/bin").link("sbin", "usr/sbin");
         for (path, bytes) in self.files() {
             archive = archive.file(path, bytes);
         }
@@ -238,7 +242,10 @@ fn modules_that_need_each_other_do_not_load_and_do_not_hang() {
     let said = machine.stops(StepName::DiskDriver);
     assert!(said.contains("in a circle"), "{said}");
     machine = Machine::new();
-    machine.dep = machine.dep.replace("kernel/drivers/virtio/virtio_ring.ko:\n", "kernel/drivers/virtio/virtio_ring.ko: kernel/drivers/virtio/virtio_pci.ko\n");
+    machine.dep = machine.dep.replace(
+        "kernel/drivers/virtio/virtio_ring.ko:\n",
+        "kernel/drivers/virtio/virtio_ring.ko: kernel/drivers/virtio/virtio_pci.ko\n",
+    );
     let said = machine.stops(StepName::DiskDriver);
     assert!(said.contains("in a circle"), "{said}");
 }
@@ -246,7 +253,8 @@ fn modules_that_need_each_other_do_not_load_and_do_not_hang() {
 #[test]
 fn an_alias_pattern_with_a_broken_bracket_matches_nothing() {
     let broken = "virtio:d0000000[2v*";
-    let mut machine = Machine::new().saying(BLK, vec![MAGIC, "alias=virtio:d0000000[2v*", "depends=virtio,virtio_ring"]);
+    let mut machine =
+        Machine::new().saying(BLK, vec![MAGIC, "alias=virtio:d0000000[2v*", "depends=virtio,virtio_ring"]);
     machine.alias = machine.alias.replace("virtio:d00000002v*", broken);
     let boot = machine.boot();
     assert_eq!((boot.outcome, boot.failed_at), (Outcome::Fails, Some(StepName::DiskDriver)));
@@ -261,7 +269,9 @@ fn modules_of_another_kernel_are_refused() {
     assert!(said.contains("built for another kernel"), "{said}");
     // One base version, symbol versions, the same options: what weak-updates live on.
     const NEAR: &str = "vermagic=6.1.0-8-amd64 SMP preempt mod_unload modversions ";
-    Machine::new().saying(BLK, vec![NEAR, "alias=virtio:d00000002v*", "depends=virtio,virtio_ring"]).reaches_root();
+    Machine::new()
+        .saying(BLK, vec![NEAR, "alias=virtio:d00000002v*", "depends=virtio,virtio_ring"])
+        .reaches_root();
     const OTHER_OPTIONS: &str = "vermagic=6.1.0-8-rt SMP preempt_rt mod_unload modversions ";
     Machine::new()
         .saying(BLK, vec![OTHER_OPTIONS, "alias=virtio:d00000002v*", "depends=virtio,virtio_ring"])
@@ -337,12 +347,15 @@ fn without_an_initrd_only_what_is_built_in_counts() {
     let without = |builtin| Machine { initrd: false, builtin, ..Machine::new() };
     let said = without("").stops(StepName::DiskDriver);
     assert!(said.contains("there is no initrd"), "{said}");
-    without("kernel/drivers/virtio/virtio_pci.ko\nkernel/drivers/block/virtio_blk.ko\nkernel/fs/ext4/ext4.ko\n")
-        .reaches_root();
+    without(
+        "kernel/drivers/virtio/virtio_pci.ko\nkernel/drivers/block/virtio_blk.ko\nkernel/fs/ext4/ext4.ko\n",
+    )
+    .reaches_root();
     // An initrd without an init is none to the kernel.
     let said = Machine::new().without("init").stops(StepName::Initrd);
     assert!(said.contains("no `/init`"), "{said}");
-    let builtin = "kernel/drivers/virtio/virtio_pci.ko\nkernel/drivers/block/virtio_blk.ko\nkernel/fs/ext4/ext4.ko\n";
+    let builtin =
+        "kernel/drivers/virtio/virtio_pci.ko\nkernel/drivers/block/virtio_blk.ko\nkernel/fs/ext4/ext4.ko\n";
     Machine { builtin, ..Machine::new() }.without("init").reaches_root();
 }
 
@@ -369,7 +382,8 @@ fn an_image_cut_off_behind_what_it_needs_is_left_open() {
         archive = archive.file(path, bytes);
     }
     let whole = archive.unfinished();
-    let image = crate::initrd::read(Cursor::new(&whole[..whole.len() - 3]), &crate::initrd::ImageLimits::default());
+    let image =
+        crate::initrd::read(Cursor::new(&whole[..whole.len() - 3]), &crate::initrd::ImageLimits::default());
     assert!(!image.unwrap().damage.unwrap().after_trailer);
 }
 

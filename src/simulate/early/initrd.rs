@@ -119,7 +119,8 @@ impl<'a> Initrds<'a> {
             return without_init(&reason, later, at());
         }
         if let Some(other) = view.other_init() {
-            let detail = format!("the kernel starts `{other}` in it instead of `/init`; what that does is not known");
+            let detail =
+                format!("the kernel starts `{other}` in it instead of `/init`; what that does is not known");
             return Step::unknown(name, detail, at());
         }
         match self.unpacked.iter().find(|one| matches!(one, Unpacked::Partly { .. })) {
