@@ -249,3 +249,97 @@ fn the_demo_says_what_breaks_where_and_how_to_mend_it() {
         assert!(line.chars().count() <= 80, "{line}");
     }
 }
+
+/// The boots of the demo with kernel, initrd and command line given by hand.
+fn given(arguments: &[&str]) -> serde_json::Value {
+    let output = bootproof(&[&["boot", DEMO, "--target", "kvm", "--format", "json"], arguments].concat());
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(json["boots"].as_array().unwrap().len(), 1, "{arguments:?}");
+    json["boots"][0].clone()
+}
+
+fn step<'a>(boot: &'a serde_json::Value, name: &str) -> (&'a str, &'a str) {
+    let steps = boot["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["step"] == name).unwrap();
+    (step["state"].as_str().unwrap(), step["detail"].as_str().unwrap())
+}
+
+const RELEASE: &str = "2.6.32-642.el6.x86_64";
+const IMAGE: &str = "boot/initramfs-2.6.32-642.el6.x86_64.img";
+const ROOT: &str = "root=/dev/mapper/VolGroup00-LogVol00";
+
+#[test]
+fn a_kernel_is_given_by_its_release_or_its_path() {
+    for kernel in [RELEASE, "boot/vmlinuz-2.6.32-642.el6.x86_64", "/boot/vmlinuz-2.6.32-642.el6.x86_64"] {
+        let boot = given(&["--kernel", kernel, "--initrd", IMAGE, "--cmdline", ROOT]);
+        assert_eq!(boot["kernel"], "boot/vmlinuz-2.6.32-642.el6.x86_64", "{kernel}");
+        assert_eq!(boot["release"], RELEASE, "{kernel}");
+        assert_eq!(boot["initrd"], IMAGE, "{kernel}");
+        assert_eq!(step(&boot, "kernel").0, "ok", "{kernel}");
+        assert_eq!(step(&boot, "initrd").0, "ok", "{kernel}");
+    }
+    // Its own initrd, unless another is named.
+    let boot = given(&["--kernel", RELEASE, "--cmdline", ROOT]);
+    assert_eq!(boot["initrd"], IMAGE);
+    let boot = given(&["--kernel", RELEASE, "--initrd", "none", "--cmdline", ROOT]);
+    assert_eq!(boot["initrd"], serde_json::Value::Null);
+    assert_eq!(boot["outcome"], "fails");
+}
+
+#[test]
+fn what_is_given_and_not_there_stops_the_boot_by_name() {
+    for (arguments, at, said) in [
+        (&["--kernel", "9.9.9", "--initrd", IMAGE][..], "kernel", "`9.9.9`"),
+        (&["--kernel", "/boot/no-such-kernel", "--initrd", IMAGE], "kernel", "`boot/no-such-kernel`"),
+        (&["--kernel", "/etc", "--initrd", IMAGE], "kernel", "`etc`"),
+        (&["--kernel", RELEASE, "--initrd", "/boot/no-such-initrd"], "initrd", "`boot/no-such-initrd`"),
+        (&["--kernel", RELEASE, "--initrd", "/etc"], "initrd", "`etc`"),
+        (&["--kernel", RELEASE, "--initrd", "/etc/fstab"], "initrd", "`etc/fstab`"),
+    ] {
+        let boot = given(&[arguments, &["--cmdline", ROOT]].concat());
+        assert_eq!(boot["outcome"], "fails", "{arguments:?}");
+        assert_eq!(boot["failed_at"], at, "{arguments:?}: {boot}");
+        assert!(step(&boot, at).1.contains(said), "{arguments:?}: {}", step(&boot, at).1);
+    }
+}
+
+#[test]
+fn an_initrd_outside_boot_is_read_when_it_is_asked_for() {
+    let root = bare_root();
+    let put = |path: &str, from: &str| {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::copy(Path::new(DEMO).join(from), path).unwrap();
+    };
+    put("opt/test/kernel", "boot/vmlinuz-2.6.32-642.el6.x86_64");
+    put("opt/test/image", IMAGE);
+    let output = bootproof(&[
+        "boot",
+        text(root.path()),
+        "-t",
+        "kvm",
+        "-f",
+        "json",
+        "--kernel",
+        "/opt/test/kernel",
+        "--initrd",
+        "/opt/test/image",
+        "--cmdline",
+        ROOT,
+    ]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let boot = &json["boots"][0];
+    assert_eq!(boot["release"], RELEASE);
+    assert_eq!(step(boot, "kernel").0, "ok", "{boot}");
+    assert_eq!(step(boot, "initrd").0, "ok", "{boot}");
+}
+
+#[test]
+fn a_given_command_line_without_root_does_not_boot() {
+    for line in ["", "ro quiet"] {
+        let boot = given(&["--kernel", RELEASE, "--initrd", IMAGE, "--cmdline", line]);
+        assert_ne!(boot["outcome"], "boots", "{line:?}: {boot}");
+        let (state, said) = step(&boot, "root-device");
+        assert!(state != "ok" && said.contains("root"), "{line:?}: {state}: {said}");
+    }
+}

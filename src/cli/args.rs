@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::progress::Progress;
+use crate::facts::asked::Asked;
 use crate::facts::{Facts, Limits};
 use crate::finding::Severity;
 use crate::source::Tree;
@@ -25,9 +26,14 @@ pub(crate) struct SystemArgs {
 impl SystemArgs {
     /// Opens the system and reads all that it says of itself.
     pub(super) fn read(&self, progress: &Progress) -> anyhow::Result<(Tree, Facts)> {
+        self.read_with(progress, &Asked::default())
+    }
+
+    /// Opens the system and reads all that it says of itself, and the files that are `asked` for.
+    pub(super) fn read_with(&self, progress: &Progress, asked: &Asked) -> anyhow::Result<(Tree, Facts)> {
         progress.stage(format!("opening {}", self.system.display()));
         let tree = progress.watch(Tree::open_system(&self.system)?);
-        let facts = Facts::gather(&tree, &self.limits());
+        let facts = Facts::gather_with(&tree, &self.limits(), asked);
         Ok((tree, facts))
     }
 

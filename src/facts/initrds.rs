@@ -10,6 +10,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::asked::AskedFile;
 use super::boot::{BootConfig, BootEntry};
 use super::{Gather, Known, Problem, ProblemKind};
 use crate::initrd::maker::ScriptModule;
@@ -110,9 +111,9 @@ fn is_initrd_name(name: &str) -> bool {
     image && !other.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Reads every initrd in `/boot` and every one that `boot`'s entries name, several at a time.
+/// Reads every initrd in `/boot`, every one that `boot`'s entries name and those `asked` for, several at a time.
 #[must_use]
-pub fn gather(gather: &Gather<'_>, boot: &BootConfig) -> Vec<Initrd> {
+pub fn gather(gather: &Gather<'_>, boot: &BootConfig, asked: &[AskedFile]) -> Vec<Initrd> {
     let mut paths: BTreeSet<String> = BTreeSet::new();
     let names = gather.found(gather.tree.list("boot")).present().unwrap_or_default();
     for name in names.iter().filter_map(|name| name.to_str()).filter(|name| is_initrd_name(name)) {
@@ -135,6 +136,7 @@ pub fn gather(gather: &Gather<'_>, boot: &BootConfig) -> Vec<Initrd> {
         }
     }
     paths.extend(users.iter().map(|(path, _)| path.clone()));
+    paths.extend(asked.iter().filter(|file| file.exists.get() == Some(&true)).map(|file| file.path.clone()));
     let paths: Vec<String> = paths.into_iter().collect();
     let mut initrds: Vec<Initrd> = paths.into_par_iter().filter_map(|path| read(gather, path)).collect();
     for initrd in &mut initrds {

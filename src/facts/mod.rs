@@ -5,6 +5,7 @@
 //! Facts serialize to the JSON that `bootproof facts` prints and that rules read under the same names; large tables
 //! that only the simulation needs are skipped there.
 
+pub mod asked;
 pub mod block_devices;
 pub mod boot;
 pub mod command_line;
@@ -95,6 +96,9 @@ pub struct Facts {
     pub libraries: libraries::Libraries,
     /// TLS libraries, and what services ask of them.
     pub tls: tls::Tls,
+    /// What was asked for although nothing in the system names it.
+    #[serde(skip)]
+    pub asked: asked::AskedFiles,
     /// Files that are there but could not be read or understood.
     pub problems: Vec<Problem>,
 }
@@ -103,6 +107,12 @@ impl Facts {
     /// Reads all subjects of `tree`, independent ones in parallel.
     #[must_use]
     pub fn gather(tree: &Tree, limits: &Limits) -> Self {
+        Self::gather_with(tree, limits, &asked::Asked::default())
+    }
+
+    /// Reads all subjects of `tree`, and the files that are `asked` for.
+    #[must_use]
+    pub fn gather_with(tree: &Tree, limits: &Limits, asked: &asked::Asked) -> Self {
         let gather = Gather::new(tree, limits);
         gather.note_damage();
         let kernels = kernels::gather(&gather);
@@ -110,9 +120,10 @@ impl Facts {
         let block_devices = block_devices::gather(&gather);
         let volumes = volumes::gather(&gather, &block_devices);
         boot.resolve(&block_devices, &volumes);
+        let asked = asked::gather(&gather, asked);
         // Unpacking the images takes longer than all the rest together, so the rest is read beside it.
         let (mut initrds, mut facts) = rayon::join(
-            || initrds::gather(&gather, &boot),
+            || initrds::gather(&gather, &boot, &asked.initrds),
             || Self::gather_rest(&gather, &kernels, &boot, block_devices),
         );
         let machine =
@@ -122,6 +133,7 @@ impl Facts {
         facts.kernels = kernels;
         facts.boot = boot;
         facts.initrds = initrds;
+        facts.asked = asked;
         facts.problems = gather.into_problems();
         facts
     }

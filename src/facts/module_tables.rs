@@ -56,12 +56,13 @@ impl ModuleTables {
             }
             None => Vec::new(),
         };
+        let names = modules::Names::new(names);
         for (name, info) in &self.modules {
-            for (index, wanted) in names.iter().enumerate() {
-                if info.aliases().any(|alias| modules::alias_matches(alias.as_bytes(), wanted.as_bytes())) {
-                    found.push((index, name.clone()));
-                }
-            }
+            let answered: BTreeSet<usize> = info
+                .aliases()
+                .flat_map(|alias| names.matching(alias.as_bytes()).collect::<Vec<_>>())
+                .collect();
+            found.extend(answered.into_iter().map(|index| (index, name.clone())));
         }
         found
     }

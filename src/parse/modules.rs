@@ -72,19 +72,47 @@ fn literal_prefix(pattern: &[u8]) -> &[u8] {
     pattern.get(..end.unwrap_or(pattern.len())).unwrap_or_default()
 }
 
+/// Names to be looked up in tables of patterns, sorted: a pattern is held only against those that begin as it does.
+#[derive(Debug)]
+pub struct Names<'a>(Vec<(&'a str, usize)>);
+
+impl<'a> Names<'a> {
+    /// The names in any order.
+    #[must_use]
+    pub fn new(names: &[&'a str]) -> Self {
+        let mut sorted: Vec<(&str, usize)> =
+            names.iter().enumerate().map(|(index, name)| (*name, index)).collect();
+        sorted.sort_unstable();
+        Self(sorted)
+    }
+
+    /// The indices of the names that `pattern` matches.
+    pub fn matching<'s>(&'s self, pattern: &'s [u8]) -> impl Iterator<Item = usize> + 's {
+        let prefix = literal_prefix(pattern);
+        let start = self.0.partition_point(|(name, _)| name.as_bytes() < prefix);
+        let begin_alike = self.0.get(start..).unwrap_or_default().iter();
+        let begin_alike = begin_alike.take_while(move |(name, _)| name.as_bytes().starts_with(prefix));
+        let matching = begin_alike.filter(move |(name, _)| alias_matches(pattern, name.as_bytes()));
+        matching.map(|(_, index)| *index)
+    }
+}
+
 /// The `alias PATTERN MODULE` lines of `table` (a `modules.alias`) that match one of `names`: index into `names`, and
 /// the module, in the order of the table.
 #[must_use]
 pub fn matching_aliases<'a>(table: &'a [u8], names: &[&str]) -> Vec<(usize, &'a str)> {
+    let names = Names::new(names);
     let mut found = Vec::new();
     for line in lines(table) {
         let Some((pattern, module)) = line.strip_prefix(b"alias ").and_then(split_word) else { continue };
-        let Ok(module) = std::str::from_utf8(module.trim_ascii()) else { continue };
-        let prefix = literal_prefix(pattern);
-        for (index, name) in names.iter().enumerate() {
-            if name.as_bytes().starts_with(prefix) && alias_matches(pattern, name.as_bytes()) {
-                found.push((index, module));
-            }
+        let before = found.len();
+        found.extend(names.matching(pattern).map(|index| (index, "")));
+        if found.len() == before {
+            continue;
+        }
+        match std::str::from_utf8(module.trim_ascii()) {
+            Ok(module) => found.iter_mut().skip(before).for_each(|(_, name)| *name = module),
+            Err(_) => found.truncate(before),
         }
     }
     found
@@ -227,6 +255,19 @@ mod tests {
             builtin_paths(b"kernel/fs/ext4/ext4.ko\r\n\n").collect::<Vec<_>>(),
             ["kernel/fs/ext4/ext4.ko"]
         );
+    }
+
+    proptest! {
+        #[test]
+        fn looking_up_many_names_finds_what_each_alone_would(
+            pattern in "[ab_-]{0,3}[*?a-]{0,2}[ab]{0,2}", names in proptest::collection::vec("[ab_-]{0,6}", 0..12),
+        ) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let mut found: Vec<usize> = Names::new(&names).matching(pattern.as_bytes()).collect();
+            found.sort_unstable();
+            let each = (0..names.len()).filter(|index| alias_matches(pattern.as_bytes(), names[*index].as_bytes()));
+            prop_assert_eq!(found, each.collect::<Vec<_>>());
+        }
     }
 
     proptest! {

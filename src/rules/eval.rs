@@ -214,7 +214,6 @@ impl Case<'_> {
     /// The finding, if the condition holds, and mistakes made on the way.
     fn finding(&self, outer: &Context<'_, '_>) -> Result<Option<(Finding, Vec<String>)>, Stop> {
         let mut context = outer.new_inner_scope();
-        let mut lets = Vec::new();
         for (name, expression) in &self.plan.lets {
             // A name that cannot be settled is no harm as long as nothing that decides uses it.
             let value: Box<dyn Val + '_> = match Value::resolve_val(expression, &context) {
@@ -224,7 +223,6 @@ impl Case<'_> {
                     None => return Err(error.into()),
                 },
             };
-            lets.push((name.as_str(), template_value(value.as_ref())));
             context.add_variable_as_val(name, value);
         }
         if !is_true(&self.plan.when, &context)? {
@@ -242,7 +240,7 @@ impl Case<'_> {
             None => self.rule.severities.first().copied(),
         };
         let severity = severity.ok_or_else(|| Stop::Mistake("`severity` gives none".to_owned()))?;
-        let values = self.template_values(&lets);
+        let values = self.template_values(&context);
         let message = self.render(MESSAGE, &values).unwrap_or_else(|mistake| {
             mistakes.push(mistake);
             self.rule.title.clone()
@@ -286,12 +284,13 @@ impl Case<'_> {
         Ok(Some((finding, mistakes)))
     }
 
-    fn template_values(&self, lets: &[(&str, tera::Value)]) -> tera::Context {
+    /// What the templates use; made only for a finding, since most cases are none.
+    fn template_values(&self, context: &Context<'_, '_>) -> tera::Context {
         let mut values = tera::Context::new();
         for name in &self.plan.used {
-            let own = lets.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+            let is_own = self.plan.lets.iter().any(|(known, _)| known == name);
             let value = match (name.as_str(), self.target) {
-                (_, _) if own.is_some() => own,
+                (own, _) if is_own => context.get_variable(own).map(|value| template_value(value.as_ref())),
                 ("it", _) => self.it.map(template_value),
                 ("target", Some(target)) => Some(template_value(target.view.as_ref())),
                 ("boots", Some(target)) => Some(template_value(target.boots.as_ref())),

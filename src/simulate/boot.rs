@@ -13,11 +13,10 @@ use super::{
     Boot, DiskFate, MountsFate, NetworkFate, Outcome, State, Step, StepName, disk, firmware, init, loader,
     mounts, network,
 };
-use crate::facts::boot::{BootEntry, EntryFile, EntrySource};
-use crate::facts::command_line::{CommandLine, Piece};
+use crate::facts::Facts;
+use crate::facts::boot::{BootEntry, EntryFile};
 use crate::facts::hardware::Disk;
 use crate::facts::initrds::Initrd;
-use crate::facts::{Facts, Known};
 use crate::place::Place;
 use crate::target::{Device, Target};
 
@@ -26,52 +25,6 @@ pub(super) const GIVEN: &str = "given";
 
 /// File systems that a root may have although nothing says so before the simulation asks.
 const FILE_SYSTEMS: [&str; 6] = ["fs-ext2", "fs-ext3", "fs-ext4", "fs-xfs", "fs-btrfs", "fs-reiserfs"];
-
-/// A boot that no loader lists, given by hand.
-#[derive(Debug, Clone)]
-pub struct GivenEntry {
-    /// The kernel's release (`6.1.0-18-amd64`) or its path.
-    pub kernel: String,
-    /// The initrd's path relative to the root; none for a boot without one.
-    pub initrd: Option<String>,
-    /// The kernel command line.
-    pub cmdline: String,
-}
-
-impl GivenEntry {
-    /// The entry as a loader would list it.
-    #[must_use]
-    pub fn to_entry(&self, facts: &Facts) -> BootEntry {
-        let given = Place::file("command line");
-        let path = self.kernel.trim_start_matches('/');
-        let by_name = facts
-            .kernels
-            .iter()
-            .find(|kernel| kernel.release == self.kernel || kernel.image.as_deref() == Some(path));
-        let image = by_name.and_then(|kernel| kernel.image.clone());
-        let pieces = [Piece { text: self.cmdline.clone(), at: given.clone() }];
-        let is_there = |initrd: &str| facts.initrds.iter().any(|known| known.path == initrd);
-        let initrds = self.initrd.iter().map(|initrd| initrd.trim_start_matches('/').to_owned());
-        BootEntry {
-            id: GIVEN.to_owned(),
-            title: format!("{} (given on the command line)", self.kernel),
-            at: given.clone(),
-            source: EntrySource::NoneListed,
-            default: true,
-            kernel: image.clone().unwrap_or_else(|| path.to_owned()),
-            kernel_at: given.clone(),
-            kernel_exists: if by_name.is_some() { Known::Known(true) } else { Known::Known(false) },
-            release: by_name.map(|kernel| kernel.release.clone()),
-            initrds: initrds
-                .map(|path| EntryFile { exists: Known::Known(is_there(&path)), path, at: given.clone() })
-                .collect(),
-            cmdline: Known::Known(CommandLine::of_pieces(&pieces)),
-            hypervisor: None,
-            searched: None,
-            is_rescue: false,
-        }
-    }
-}
 
 /// Simulates every boot entry on every target, entries in the loader's order and targets in theirs.
 #[must_use]

@@ -12,6 +12,7 @@ mod disk;
 mod drivers;
 mod early;
 mod firmware;
+mod given;
 mod init;
 mod initrd_view;
 mod loader;
@@ -24,8 +25,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use bindings::{DeviceBinding, bindings};
-pub use boot::{GivenEntry, simulate, simulate_entry};
+pub use boot::{simulate, simulate_entry};
 pub use disk::{DiskFate, DiskReason};
+pub use given::GivenEntry;
 pub use mounts::{Fate, MountFate, MountsFate, Reached, Reason};
 pub use network::{NetworkFate, NicFate};
 

@@ -18,7 +18,7 @@ fn gathered(memory: Memory) -> (Vec<Initrd>, Vec<Problem>) {
 }
 
 fn gather_all(gather: &Gather<'_>) -> Vec<Initrd> {
-    super::gather(gather, &BootConfig::default())
+    super::gather(gather, &BootConfig::default(), &[])
 }
 
 fn dracut() -> Cpio {
