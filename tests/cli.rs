@@ -343,3 +343,50 @@ fn a_given_command_line_without_root_does_not_boot() {
         assert!(state != "ok" && said.contains("root"), "{line:?}: {state}: {said}");
     }
 }
+
+#[test]
+fn a_machine_is_written_as_a_target_and_booted_on() {
+    let machine = TempDir::new().unwrap();
+    let card = "sys/devices/pci0000:00/0000:00:03.0/virtio0";
+    for (path, content) in [
+        (
+            "sys/devices/pci0000:00/0000:00:04.0/modalias",
+            "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02\n",
+        ),
+        ("sys/devices/pci0000:00/0000:00:04.0/nvme/nvme0/nvme0n1/size", "1\n"),
+        (
+            "sys/devices/pci0000:00/0000:00:03.0/modalias",
+            "pci:v00001AF4d00001000sv00001AF4sd00000001bc02sc00i00\n",
+        ),
+        (&format!("{card}/modalias"), "virtio:d00000001v00001AF4\n"),
+        (&format!("{card}/net/eth0/address"), "52:54:00:00:00:01\n"),
+        ("sys/bus/pci/slots/3/address", "0000:00:03\n"),
+        ("proc/meminfo", "MemTotal: 2097152 kB\n"),
+    ] {
+        let path = machine.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    for (link, to) in [
+        ("sys/block/nvme0n1", "../devices/pci0000:00/0000:00:04.0/nvme/nvme0/nvme0n1"),
+        ("sys/class/net/eth0", "../../devices/pci0000:00/0000:00:03.0/virtio0/net/eth0"),
+    ] {
+        let link = machine.path().join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(to, link).unwrap();
+    }
+    let written = bootproof(&["targets", "--from-sysfs", text(machine.path())]);
+    assert_eq!(code(&written), 0, "{}", stderr(&written));
+    let yaml = stdout(&written);
+    for part in ["memory_mib: 2048", "slot_number: 3", "disk: \"nvme0n1\"", "mac: \"52:54:00:00:00:01\""] {
+        assert!(yaml.contains(part), "{part} in {yaml}");
+    }
+    let file = machine.path().join("box.yaml");
+    fs::write(&file, yaml).unwrap();
+    let root = bare_root();
+    let booted = bootproof(&["boot", text(root.path()), "--target", text(&file), "--format", "json"]);
+    assert!(code(&booted) < 2, "{}", stderr(&booted));
+    let nothing = bootproof(&["targets", "--from-sysfs", text(root.path())]);
+    assert_eq!(code(&nothing), 2);
+    assert!(stderr(&nothing).contains("holds no `sys/devices`"), "{}", stderr(&nothing));
+}

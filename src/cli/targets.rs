@@ -1,23 +1,30 @@
 //! `bootproof targets`: the platforms that are known.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::args::ListFormat;
 use super::output;
+use crate::source::Tree;
+use crate::source::directory::Directory;
 use crate::target::{self, Firmware, TargetView};
 
 /// Lists the platforms, or shows one: its devices, firmware and names.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bootproof targets\n  bootproof targets kvm > mine.yaml    Start a target file from it"
+    after_help = "Examples:\n  bootproof targets\n  bootproof targets kvm > mine.yaml    Start a target file from it\n  \
+                  bootproof targets --from-sysfs / > box.yaml    This machine as a target; on another: --target box.yaml"
 )]
 pub(crate) struct TargetsArgs {
     /// Show this one, as the target file that describes it: a built-in name or a file.
     #[arg(value_name = "NAME|FILE")]
     pub(crate) name: Option<String>,
+    /// Write a target file of a machine: `/` for the one that runs, or a folder with a copy of its /sys (and /proc).
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "format"])]
+    pub(crate) from_sysfs: Option<PathBuf>,
     /// The form of the list.
     #[arg(long, short = 'f', value_enum, default_value_t)]
     pub(crate) format: ListFormat,
@@ -25,6 +32,12 @@ pub(crate) struct TargetsArgs {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &TargetsArgs) -> anyhow::Result<ExitCode> {
+    if let Some(folder) = &args.from_sysfs {
+        let tree = Tree::new(Directory::open(folder)?, folder.display().to_string());
+        let target = target::from_sysfs(&tree, &name_of(folder))?;
+        output::print(&target::to_yaml(&target))?;
+        return Ok(ExitCode::from(super::NOTHING_FOUND));
+    }
     match (&args.name, args.format) {
         (Some(name), ListFormat::Json) => {
             for target in target::select(std::slice::from_ref(name))? {
@@ -36,6 +49,14 @@ pub(crate) fn run(args: &TargetsArgs) -> anyhow::Result<ExitCode> {
         (None, ListFormat::Text) => output::print(&list()?)?,
     }
     Ok(ExitCode::from(super::NOTHING_FOUND))
+}
+
+/// What the target is called: the folder's name, as far as it is fit for one.
+fn name_of(folder: &Path) -> String {
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let fit = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    let is_plain = !name.is_empty() && name.chars().all(fit);
+    if is_plain && name != target::SAME { name } else { "machine".to_owned() }
 }
 
 /// A line for each built-in target: name, firmware, the boot disk's name, the title.

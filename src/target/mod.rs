@@ -6,12 +6,14 @@
 //! just works.
 
 mod load;
+mod sysfs;
 mod view;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use load::{TargetError, built_in, built_in_names, parse, select, text};
+pub use sysfs::{SysfsError, from_sysfs, to_yaml};
 pub use view::TargetView;
 
 /// The name of the target that stands for the hardware the system has now.

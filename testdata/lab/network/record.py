@@ -124,14 +124,13 @@ def record(case):
 
 
 def main():
-    wanted = [word for word in sys.argv[1:] if not word.startswith("-")]
-    for case in CASES:
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    wanted = [case for word in words or [""] for case in CASES if re.search(word, case["id"])]
+    for case in wanted:
         done = {json.loads(line)["id"] for line in open(TRUTH)} if TRUTH.exists() else set()
-        if (wanted and not any(re.search(word, case["id"]) for word in wanted)) or ("--list" not in sys.argv and case["id"] in done):
-            continue
         if "--list" in sys.argv:
             print(case["id"], "--", case["intent"])
-        else:
+        elif case["id"] not in done:
             record(case)
 
 
