@@ -1,7 +1,7 @@
 //! Which file systems, swaps, physical volumes, arrays and LUKS containers the machine has, as far as the input says.
 //!
 //! Looked for, best first: udev's links and database in a live tree, what sos and supportconfig kept of blkid(8),
-//! lsblk(8) and udevadm(8), and blkid's cache, which may be old and is never the whole truth.
+//! lsblk(8) and udevadm(8), and blkid's cache, which is the whole truth only where it was made since the machine was started.
 
 use std::path::Path;
 
@@ -43,6 +43,8 @@ pub struct BlockDevice {
     pub partuuid: Option<String>,
     /// Name of the GPT partition.
     pub partlabel: Option<String>,
+    /// Bytes of a block of the file system.
+    pub block_size: Option<u32>,
     /// Other names below `/dev`: `disk/by-id/...`, `vg/root`.
     pub links: Vec<String>,
     /// Where this was read.
@@ -101,6 +103,7 @@ impl BlockDevice {
             fstype: device.fstype,
             partuuid: device.partuuid,
             partlabel: device.partlabel,
+            block_size: device.block_size,
             links: device.links,
             at: device.span.at(path),
         }
@@ -155,9 +158,9 @@ pub fn gather(gather: &Gather<'_>) -> BlockDevices {
     let mut devices = udev_links(gather);
     devices.extend(udev_database(gather));
     devices.extend(reports(gather));
-    let complete = !devices.is_empty();
+    let mut complete = !devices.is_empty();
     if !complete {
-        devices = cache(gather);
+        (devices, complete) = cache(gather);
     }
     BlockDevices { devices: merge(devices), complete }
 }
@@ -188,12 +191,22 @@ fn reports(gather: &Gather<'_>) -> Vec<BlockDevice> {
     if found.iter().any(|device| device.uuid.is_some()) { found } else { Vec::new() }
 }
 
-/// blkid's cache, where util-linux and e2fsprogs have kept it over the years.
-fn cache(gather: &Gather<'_>) -> Vec<BlockDevice> {
-    let paths = ["run/blkid/blkid.tab", "dev/.blkid.tab", "etc/blkid/blkid.tab", "etc/blkid.tab"];
-    let file = paths.iter().find_map(|path| gather.read(path).present());
-    let Some(file) = file else { return Vec::new() };
-    blkid::parse(&file.bytes).into_iter().map(|device| BlockDevice::new(device, &file.path)).collect()
+/// blkid's cache, where util-linux and e2fsprogs have kept it over the years, and whether it tells of all devices. One
+/// on a file system that is made anew at each boot does: libblkid probes every device before it says that it knows no
+/// such UUID (libblkid's `devname.c`). One in `/etc` may be of years ago.
+fn cache(gather: &Gather<'_>) -> (Vec<BlockDevice>, bool) {
+    let paths = [
+        ("run/blkid/blkid.tab", true),
+        ("dev/.blkid.tab", true),
+        ("etc/blkid/blkid.tab", false),
+        ("etc/blkid.tab", false),
+    ];
+    let mut files = paths.iter().filter_map(|(path, complete)| Some((gather.read(path).present()?, complete)));
+    let Some((file, complete)) = files.next() else { return (Vec::new(), false) };
+    let devices: Vec<BlockDevice> =
+        blkid::parse(&file.bytes).into_iter().map(|device| BlockDevice::new(device, &file.path)).collect();
+    let has_contents = devices.iter().any(|device| device.uuid.is_some());
+    (devices, *complete && has_contents)
 }
 
 /// The links that udev keeps in `/dev/disk`, where the tree has a populated `/dev` (live, or bound into a chroot).
@@ -272,6 +285,7 @@ fn merge(devices: Vec<BlockDevice>) -> Vec<BlockDevice> {
                 *own = other;
             }
         }
+        known.block_size = known.block_size.or(device.block_size);
         known.links.extend(device.links);
         known.links.sort();
         known.links.dedup();
@@ -318,6 +332,14 @@ mod tests {
         assert_eq!(has(&devices, "UUID=bb"), None);
         assert_eq!(devices.devices[0].stable_spec().as_deref(), Some("UUID=aa"));
         assert_eq!(devices.devices[0].at.to_string(), "etc/blkid/blkid.tab:1");
+    }
+
+    #[test]
+    fn a_cache_of_this_boot_is() {
+        let cached = "<device DEVNO=\"0x0801\" UUID=\"aa\" BLOCK_SIZE=\"1024\" TYPE=\"ext4\">/dev/sda1</device>\n";
+        let devices = read(Memory::new().file("run/blkid/blkid.tab", cached));
+        assert_eq!(has(&devices, "UUID=bb"), Some(false));
+        assert_eq!(devices.devices[0].block_size, Some(1024));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Disk {
     pub name: String,
     /// The modaliases of the devices on the way to it, from the bus down.
     pub modaliases: Vec<String>,
+    /// Bytes of a logical sector, which a partition table counts in.
+    pub sector_size: Option<u32>,
 }
 
 /// Reads `/sys/block`.
@@ -57,7 +59,9 @@ fn disk(gather: &Gather<'_>, name: String) -> Option<Disk> {
         .filter(|modalias| !modalias.is_empty())
         .collect();
     modaliases.reverse();
-    (!modaliases.is_empty()).then_some(Disk { name, modaliases })
+    let sector_size = gather.tree.read_limited(folder.join("queue/logical_block_size"), MODALIAS_LIMIT).ok();
+    let sector_size = sector_size.and_then(|file| String::from_utf8(file.bytes).ok()?.trim().parse().ok());
+    (!modaliases.is_empty()).then_some(Disk { name, modaliases, sector_size })
 }
 
 #[cfg(test)]
@@ -73,7 +77,7 @@ mod tests {
             .file("sys/devices/pci0000:00/0000:00:04.0/modalias", "pci:v00001AF4d00001004\n")
             .file("sys/devices/pci0000:00/0000:00:04.0/virtio1/modalias", "virtio:d00000008v00001AF4\n")
             .file(&format!("{scsi}/modalias"), "scsi:t-0x00\n")
-            .directory(&format!("{scsi}/block/sda"))
+            .file(&format!("{scsi}/block/sda/queue/logical_block_size"), "512\n")
             .link(
                 "sys/block/sda",
                 "../devices/pci0000:00/0000:00:04.0/virtio1/host0/target0:0:0/0:0:0:0/block/sda",
@@ -84,7 +88,8 @@ mod tests {
         let limits = Limits::default();
         let hardware = gather(&Gather::new(&tree, &limits));
         let modaliases = ["pci:v00001AF4d00001004", "virtio:d00000008v00001AF4", "scsi:t-0x00"];
-        let disk = Disk { name: "sda".to_owned(), modaliases: modaliases.map(str::to_owned).to_vec() };
+        let modaliases = modaliases.map(str::to_owned).to_vec();
+        let disk = Disk { name: "sda".to_owned(), modaliases, sector_size: Some(512) };
         assert_eq!(hardware.disks, [disk]);
     }
 }

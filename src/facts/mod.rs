@@ -15,6 +15,7 @@ pub mod fstab;
 mod gather;
 mod glob;
 pub mod hardware;
+pub mod init;
 pub mod initramfs_tools;
 pub mod initrds;
 pub mod kernels;
@@ -57,6 +58,8 @@ pub struct Facts {
     pub boot: boot::BootConfig,
     /// The disks that the system has now, where the input says.
     pub hardware: hardware::Hardware,
+    /// The programs that the kernel or an initrd may start first.
+    pub init: init::Init,
     /// The initrd images.
     pub initrds: Vec<initrds::Initrd>,
     /// The module tables of each kernel by release, for the simulation.
@@ -175,6 +178,7 @@ impl Facts {
             system,
             packages,
             hardware: hardware::gather(gather),
+            init: init::gather(gather, boot, &fstab),
             module_tables,
             modprobe,
             block_devices,

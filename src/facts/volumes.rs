@@ -20,10 +20,22 @@ pub struct VolumeGroup {
     pub name: String,
     /// Its logical volumes, sorted.
     pub volumes: Vec<String>,
+    /// What its volumes are made of, as far as a copy of the metadata says.
+    pub layouts: Vec<Layout>,
     /// Whether `volumes` is all there are: read from a copy of the metadata.
     pub complete: bool,
     /// Where this was read.
     pub at: Place,
+}
+
+/// What a logical volume is made of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Layout {
+    /// The logical volume.
+    pub volume: String,
+    /// The types of its segments, each once: `striped` (linear, too), `thin`, `thin-pool`, `raid1`, `mirror`, `cache`,
+    /// `snapshot`, `vdo`.
+    pub types: Vec<String>,
 }
 
 /// Reads the metadata copies and the names of mapped devices, in order of the groups' names.
@@ -32,7 +44,9 @@ pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Vec<VolumeGroup> {
     let mut groups = Vec::new();
     for file in gather.read_directory("etc/lvm/backup", |name| !name.starts_with('.')) {
         let mut found: Vec<(String, String)> = Vec::new();
+        let mut layouts: Vec<Layout> = Vec::new();
         for setting in lvm::parse(&file.bytes).settings {
+            lay_out(&mut layouts, &setting);
             let mut parts = setting.path.split('/');
             if let (Some(group), Some("logical_volumes"), Some(volume)) =
                 (parts.next(), parts.next(), parts.next())
@@ -44,7 +58,7 @@ pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Vec<VolumeGroup> {
         let mut volumes: Vec<String> = found.into_iter().map(|(_, volume)| volume).collect();
         volumes.sort();
         volumes.dedup();
-        groups.push(VolumeGroup { name, volumes, complete: true, at: Place::file(file.path) });
+        groups.push(VolumeGroup { name, volumes, layouts, complete: true, at: Place::file(file.path) });
     }
     for device in &devices.devices {
         let name = device.name.as_deref().and_then(|name| name.strip_prefix("mapper/"));
@@ -57,6 +71,21 @@ pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Vec<VolumeGroup> {
     groups
 }
 
+/// Takes the type of a segment: `vg/logical_volumes/root/segment1/type`.
+fn lay_out(layouts: &mut Vec<Layout>, setting: &lvm::Setting) {
+    let parts: Vec<&str> = setting.path.split('/').collect();
+    let [_, "logical_volumes", volume, segment, "type"] = parts.as_slice() else { return };
+    if !segment.starts_with("segment") {
+        return;
+    }
+    let kind = setting.value().to_owned();
+    match layouts.iter_mut().find(|layout| layout.volume == *volume) {
+        Some(layout) if layout.types.contains(&kind) => {}
+        Some(layout) => layout.types.push(kind),
+        None => layouts.push(Layout { volume: (*volume).to_owned(), types: vec![kind] }),
+    }
+}
+
 fn add(groups: &mut Vec<VolumeGroup>, name: String, volume: String, at: &Place) {
     match groups.iter_mut().find(|group| group.name == name) {
         Some(group) if group.volumes.contains(&volume) => {}
@@ -64,7 +93,10 @@ fn add(groups: &mut Vec<VolumeGroup>, name: String, volume: String, at: &Place) 
             group.volumes.push(volume);
             group.volumes.sort();
         }
-        None => groups.push(VolumeGroup { name, volumes: vec![volume], complete: false, at: at.clone() }),
+        None => {
+            let at = at.clone();
+            groups.push(VolumeGroup { name, volumes: vec![volume], layouts: Vec::new(), complete: false, at });
+        }
     }
 }
 
@@ -97,6 +129,7 @@ mod tests {
         let groups = gather(&Gather::new(&tree, &limits), &BlockDevices::default());
         let [group] = groups.as_slice() else { panic!("{groups:?}") };
         assert_eq!((group.name.as_str(), group.volumes.join(" ").as_str()), ("rhel", "root swap"));
+        assert_eq!(group.layouts, [Layout { volume: "root".into(), types: vec!["striped".into()] }]);
         assert_eq!(has(&groups, "rhel", "root"), Known::Known(true));
         assert_eq!(has(&groups, "rhel", ""), Known::Known(true));
         assert_eq!(has(&groups, "rhel", "home"), Known::Known(false));

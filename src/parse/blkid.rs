@@ -25,6 +25,8 @@ pub struct Device {
     pub partuuid: Option<String>,
     /// Name of the GPT partition.
     pub partlabel: Option<String>,
+    /// Bytes of a block of the file system.
+    pub block_size: Option<u32>,
     /// Other names below `/dev`: `disk/by-id/...`, `vg/root`. Only udev's database has them.
     pub links: Vec<String>,
 }
@@ -41,6 +43,10 @@ impl Device {
             "TYPE" | "FSTYPE" => &mut self.fstype,
             "PARTUUID" => &mut self.partuuid,
             "PARTLABEL" => &mut self.partlabel,
+            "BLOCK_SIZE" => {
+                self.block_size = value.parse().ok();
+                return;
+            }
             _ => return,
         };
         *field = Some(value.to_owned());
