@@ -201,7 +201,8 @@ fn cache(gather: &Gather<'_>) -> (Vec<BlockDevice>, bool) {
         ("etc/blkid/blkid.tab", false),
         ("etc/blkid.tab", false),
     ];
-    let mut files = paths.iter().filter_map(|(path, complete)| Some((gather.read(path).present()?, complete)));
+    let mut files =
+        paths.iter().filter_map(|(path, complete)| Some((gather.read(path).present()?, complete)));
     let Some((file, complete)) = files.next() else { return (Vec::new(), false) };
     let devices: Vec<BlockDevice> =
         blkid::parse(&file.bytes).into_iter().map(|device| BlockDevice::new(device, &file.path)).collect();
@@ -336,7 +337,8 @@ mod tests {
 
     #[test]
     fn a_cache_of_this_boot_is() {
-        let cached = "<device DEVNO=\"0x0801\" UUID=\"aa\" BLOCK_SIZE=\"1024\" TYPE=\"ext4\">/dev/sda1</device>\n";
+        let cached =
+            "<device DEVNO=\"0x0801\" UUID=\"aa\" BLOCK_SIZE=\"1024\" TYPE=\"ext4\">/dev/sda1</device>\n";
         let devices = read(Memory::new().file("run/blkid/blkid.tab", cached));
         assert_eq!(has(&devices, "UUID=bb"), Some(false));
         assert_eq!(devices.devices[0].block_size, Some(1024));

@@ -265,7 +265,8 @@ mod tests {
     fn read(memory: Memory) -> Init {
         let (tree, limits) = (memory.into_tree(), Limits::default());
         let context = Gather::new(&tree, &limits);
-        let fstab = super::super::fstab::gather(&context, &super::super::block_devices::BlockDevices::default());
+        let fstab =
+            super::super::fstab::gather(&context, &super::super::block_devices::BlockDevices::default());
         gather(&context, &BootConfig::default(), &fstab)
     }
 
@@ -276,8 +277,11 @@ mod tests {
     #[test]
     fn a_script_needs_its_interpreter() {
         let init = read(root().file("sbin/init", "#!/bin/sh -e\n").file("bin/sh", "#! /bin/nosuch x\n"));
-        let found: Vec<_> =
-            init.programs.iter().map(|p| (p.path.as_str(), p.kind, p.interpreter.as_deref(), p.interpreter_found)).collect();
+        let found: Vec<_> = init
+            .programs
+            .iter()
+            .map(|p| (p.path.as_str(), p.kind, p.interpreter.as_deref(), p.interpreter_found))
+            .collect();
         let want = [
             ("/sbin/init", ProgramKind::Script, Some("/bin/sh"), true),
             ("/bin/sh", ProgramKind::Script, Some("/bin/nosuch"), false),
@@ -288,7 +292,10 @@ mod tests {
     #[test]
     fn links_resolve_inside_the_root_and_may_dangle() {
         let init = read(
-            root().link("sbin/init", "/lib/systemd/systemd").link("bin/init", "../nowhere").file("lib/systemd/systemd", "x"),
+            root()
+                .link("sbin/init", "/lib/systemd/systemd")
+                .link("bin/init", "../nowhere")
+                .file("lib/systemd/systemd", "x"),
         );
         assert_eq!(init.find("/sbin/init").get().unwrap().unwrap().at.to_string(), "lib/systemd/systemd");
         assert_eq!(init.dangling.len(), 1);
@@ -303,9 +310,12 @@ mod tests {
         assert_eq!(whole.find("/sbin/nosuch"), Known::Known(None));
         assert!(whole.find("/sbin/custom").needs().is_some(), "there, but not looked at");
         assert!(whole.find("/opt/init").needs().is_some());
-        let report = read(Memory::new().file("etc/fstab", "").directory("proc").directory("sys").directory("dev"));
+        let report =
+            read(Memory::new().file("etc/fstab", "").directory("proc").directory("sys").directory("dev"));
         assert!(report.find("/sbin/init").needs().is_some());
-        let split = read(root().file("etc/fstab", "UUID=aa /usr ext4 defaults 0 2\n").link("sbin/init", "/usr/lib/x"));
+        let split = read(
+            root().file("etc/fstab", "UUID=aa /usr ext4 defaults 0 2\n").link("sbin/init", "/usr/lib/x"),
+        );
         assert!(split.find("/sbin/init").needs().unwrap().contains("/usr"));
     }
 

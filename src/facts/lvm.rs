@@ -12,7 +12,7 @@ use crate::parse::lvm_devices;
 use crate::place::Place;
 use crate::source::File;
 
-pub use filter::{Filter, Pattern, Verdict, VerdictFor};
+pub use filter::{Filter, Pattern, Verdict, VerdictFor, judge_names};
 
 /// LVM's configuration and what is known of its volumes.
 #[derive(Debug, Default, Clone, Serialize, JsonSchema)]

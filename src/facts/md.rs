@@ -1,11 +1,11 @@
-//! Software arrays: what mdadm.conf says of them.
+//! Software arrays: what mdadm.conf and, where the input holds it, `/proc/mdstat` say of them.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Gather;
 use super::setting::{Named, Setting};
-use crate::parse::mdadm;
+use crate::parse::{mdadm, mdstat};
 use crate::place::Place;
 use crate::source::File;
 
@@ -22,6 +22,23 @@ pub struct Md {
     pub auto: Vec<String>,
     /// Keywords that mdadm does not know.
     pub unknown_keywords: Vec<Named>,
+    /// The arrays that ran when the input was taken, where it says.
+    pub running: Vec<RunningArray>,
+}
+
+/// An array that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RunningArray {
+    /// Where this was read.
+    pub at: Place,
+    /// The kernel's name: `md127`.
+    pub name: String,
+    /// `raid1`, `raid10`, `raid6`, `linear`...; null for an array that is not active.
+    pub level: Option<String>,
+    /// The kernel's names of its members.
+    pub members: Vec<String>,
+    /// Members are missing.
+    pub degraded: bool,
 }
 
 /// An `ARRAY` line.
@@ -52,7 +69,21 @@ pub struct Array {
 pub fn gather(gather: &Gather<'_>) -> Md {
     let paths = ["etc/mdadm.conf", "etc/mdadm/mdadm.conf"];
     let file = paths.iter().find_map(|path| gather.read_config(path).present());
-    file.map(|file| read(&file)).unwrap_or_default()
+    let mut md = file.map(|file| read(&file)).unwrap_or_default();
+    if let Some(file) = gather.read_config("proc/mdstat").present() {
+        md.running = mdstat::parse(&file.bytes).into_iter().map(|array| running(array, &file)).collect();
+    }
+    md
+}
+
+fn running(array: mdstat::Running, file: &File) -> RunningArray {
+    RunningArray {
+        at: array.span.at(&file.path),
+        degraded: array.working.is_some_and(|(all, good)| good < all),
+        name: array.name,
+        level: array.level,
+        members: array.members,
+    }
 }
 
 fn read(file: &File) -> Md {
@@ -78,6 +109,7 @@ fn read(file: &File) -> Md {
             .into_iter()
             .map(|(name, span)| Named { name, at: span.at(&file.path) })
             .collect(),
+        running: Vec::new(),
     }
 }
 
@@ -112,5 +144,13 @@ mod tests {
             assert_eq!(md.homehost.unwrap().at.to_string(), format!("{path}:1"));
         }
         assert_eq!(blkid_uuid("1:2:3:4"), None);
+    }
+
+    #[test]
+    fn running_arrays_are_read_from_proc() {
+        let text = "md0 : active raid1 sda1[0]\n      8 blocks [2/1] [U_]\n";
+        let (tree, limits) = (Memory::new().file("proc/mdstat", text).into_tree(), Limits::default());
+        let md = gather(&Gather::new(&tree, &limits));
+        assert_eq!((md.running[0].level.as_deref(), md.running[0].degraded), (Some("raid1"), true));
     }
 }

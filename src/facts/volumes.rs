@@ -95,7 +95,13 @@ fn add(groups: &mut Vec<VolumeGroup>, name: String, volume: String, at: &Place) 
         }
         None => {
             let at = at.clone();
-            groups.push(VolumeGroup { name, volumes: vec![volume], layouts: Vec::new(), complete: false, at });
+            groups.push(VolumeGroup {
+                name,
+                volumes: vec![volume],
+                layouts: Vec::new(),
+                complete: false,
+                at,
+            });
         }
     }
 }

@@ -12,7 +12,7 @@ pub(super) enum Keep {
 }
 
 /// Whole paths.
-const PATHS: [&str; 29] = [
+const PATHS: [&str; 30] = [
     "etc/cmdline",
     "etc/crypttab",
     "etc/dracut.conf",
@@ -38,6 +38,7 @@ const PATHS: [&str; 29] = [
     "config",
     "mkinitrd.config",
     "run_all.sh",
+    "scripts/functions",
     "conf/modules",
     "etc/sysconfig/kernel",
     "VERSION",

@@ -32,6 +32,7 @@ pub mod lsblk;
 pub mod lvm;
 pub mod lvm_devices;
 pub mod mdadm;
+pub mod mdstat;
 pub mod mntent;
 pub mod modprobe;
 pub mod module_index;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::devices::Machine;
 use super::drivers::{self, Drivers, InTree, Sources};
 use super::early::{self, Initrds, KernelFile};
 use super::initrd_view::InitrdView;
@@ -137,11 +138,12 @@ fn to_root(
             (Step::unknown(StepName::DiskDriver, detail, None), DiskFate::default())
         }
     };
+    let machine = Machine::new(scene.facts, target, &fate);
     let steps = vec![
         disk_step,
-        root.storage_stack(target, drivers),
-        root.root_device(target, &fate),
-        root.root_filesystem(drivers, target),
+        root.storage_stack(&machine, drivers),
+        root.root_device(&machine),
+        root.root_filesystem(&machine, drivers),
     ];
     (steps, fate)
 }

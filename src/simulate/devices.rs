@@ -13,7 +13,7 @@ mod tests;
 
 use crate::facts::block_devices::{BlockDevice, Lookup};
 use crate::facts::{Facts, volumes};
-use crate::parse::device_spec::{DeviceName, DeviceSpec, KernelName};
+use crate::parse::device_spec::{DeviceName, DeviceSpec, KernelName, parse_kernel_name, split_mapper_name};
 use crate::target::Target;
 
 pub(super) use disks::TargetDisk;
@@ -65,6 +65,37 @@ impl<'a> Machine<'a> {
         &self.disks
     }
 
+    /// The target.
+    pub(super) fn target(&self) -> &'a Target {
+        self.target
+    }
+
+    /// Whether this is the hardware that the system has now.
+    pub(super) fn is_same(&self) -> bool {
+        self.target.is_same()
+    }
+
+    /// The names that a partition (or the whole disk) has in `/dev`.
+    pub(super) fn partition_names(&self, disk: &str, partition: Option<u32>) -> Vec<String> {
+        let name = partition.map_or_else(|| disk.to_owned(), |number| disks::partition(disk, number));
+        vec![format!("/dev/{name}")]
+    }
+
+    /// How many partitions the disk has that is called `name` on the target; none if the input does not tell of it.
+    pub(super) fn partitions_of(&self, name: &str) -> Option<usize> {
+        let now = self.disk_now(name)?;
+        let on_it = |device: &&BlockDevice| {
+            let own = device.name.as_deref().and_then(parse_kernel_name);
+            own.is_some_and(|own| own.disk == now && own.partition.is_some())
+        };
+        Some(self.facts.block_devices.devices.iter().filter(on_it).count())
+    }
+
+    /// The disk of the system as it is now that is called `name` on the target.
+    pub(super) fn disk_called(&self, name: &str) -> Option<String> {
+        self.disk_now(name).map(str::to_owned)
+    }
+
     /// What `spec` comes to once every volume that can be put together is.
     pub(super) fn resolve(&self, spec: &DeviceSpec) -> Resolution<'a> {
         match &spec.name {
@@ -76,7 +107,10 @@ impl<'a> Machine<'a> {
             DeviceName::ById(id) => self.by_id(spec, id),
             DeviceName::ByPath(path) => self.by_path(path),
             DeviceName::Mapper(_) | DeviceName::LvmPath { .. } => self.mapped(spec),
-            DeviceName::Md(name) => self.array(spec, name),
+            DeviceName::Md(name) => {
+                let named = self.facts.md.arrays.iter().filter_map(|array| array.device.clone());
+                self.array(spec, name, &named.collect::<Vec<_>>())
+            }
             DeviceName::Number(number) => self.number(number),
             DeviceName::DiskLink(link) => self.other_link(link),
             DeviceName::Network(_) => Resolution::Unknown { needs: "the server that it names".to_owned() },
@@ -259,7 +293,7 @@ impl<'a> Machine<'a> {
         // Where volumes were active when the devices were listed, one that is not among them does not exist.
         let is_volume = |device: &&BlockDevice| {
             let name = device.name.as_deref().and_then(|name| name.strip_prefix("mapper/"));
-            name.is_some_and(|name| crate::parse::device_spec::split_mapper_name(name).is_some())
+            name.is_some_and(|name| split_mapper_name(name).is_some())
         };
         if devices.complete
             && let Some(known) = devices.devices.iter().find(is_volume)
@@ -281,35 +315,40 @@ impl<'a> Machine<'a> {
         Resolution::Exists { device: None, why }
     }
 
-    /// An array. Its kernel name follows from an `ARRAY` line, or is the first free one from md127 down (mdadm's
-    /// `mdopen.c`, `find_free_devnm`).
-    fn array(&self, spec: &DeviceSpec, name: &str) -> Resolution<'a> {
+    /// An array, where `ARRAY` lines give the names `named`. Its kernel name follows from one of them, or is the first
+    /// free one from md127 down (mdadm's `mdopen.c`, `find_free_devnm`).
+    pub(super) fn array(&self, spec: &DeviceSpec, name: &str, named: &[String]) -> Resolution<'a> {
         if let Some(device) = self.find(spec) {
             let why = format!("is an array, known from `{}`", device.at);
             return Resolution::Exists { device: Some(device), why };
         }
-        let plain = name.trim_start_matches("md/");
-        let is_named = |array: &crate::facts::md::Array| {
-            let device = array.device.as_deref().unwrap_or_default().trim_start_matches("/dev/");
+        let own = name.trim_start_matches("md/");
+        let is_named = |device: &String| {
+            let device = device.trim_start_matches("/dev/");
+            let short = device.trim_start_matches("md/");
             device == name
-                || device.trim_start_matches("md/") == plain
-                || device.strip_prefix("md") == Some(plain)
+                || short == own
+                || short.strip_prefix("md") == Some(own)
+                || own.strip_prefix("md") == Some(short)
         };
-        if let Some(array) = self.facts.md.arrays.iter().find(|array| is_named(array)) {
-            return Resolution::Exists { device: None, why: format!("is the array of `{}`", array.at) };
+        if named.iter().any(is_named) {
+            let why = "is the name that an `ARRAY` line of mdadm.conf gives to an array".to_owned();
+            return Resolution::Exists { device: None, why };
         }
-        let arrays: Vec<&BlockDevice> = self
-            .facts
-            .block_devices
-            .devices
-            .iter()
-            .filter(|device| device.name.as_deref().is_some_and(|name| name.starts_with("md")))
-            .collect();
-        if let (true, Some(array)) = (self.facts.block_devices.complete, arrays.first()) {
+        let devices = &self.facts.block_devices;
+        let is_array =
+            |device: &&BlockDevice| device.name.as_deref().is_some_and(|name| name.starts_with("md"));
+        if let (true, Some(array)) = (devices.complete, devices.devices.iter().find(is_array)) {
             let why = format!(
                 "does not exist: no `ARRAY` line gives an array that name, and the one there is is called {}",
                 shown(array)
             );
+            return Resolution::Missing { why };
+        }
+        let has_members =
+            devices.devices.iter().any(|device| device.fstype.as_deref() == Some("linux_raid_member"));
+        if devices.complete && !has_members {
+            let why = "does not exist: no device of this system is a part of an array".to_owned();
             return Resolution::Missing { why };
         }
         Resolution::Unknown {

@@ -1,28 +1,45 @@
 //! The steps `storage-stack`, `root-device` and `root-filesystem`: what turns disks into the volume that holds root,
 //! whether `root=` then names something, and whether it can be mounted.
 //!
-//! Sources: dracut.cmdline(7) and dracut's `lvm_scan.sh` (with `rd.lvm.lv=` nothing else is activated), initramfs-tools'
-//! `scripts/local`, the kernel's `block/early-lookup.c` for roots without an initrd.
+//! Sources: dracut's `parse-lvm.sh`, `lvm_scan.sh`, `parse-md.sh`, `parse-crypt.sh` and dracut.cmdline(7);
+//! initramfs-tools' `scripts/local`, lvm2's, mdadm's and cryptsetup's scripts for it; the kernel's
+//! `block/early-lookup.c` and `init/do_mounts.c` for roots without an initrd.
 
-use super::devices::{Machine, Resolution};
-use super::disk::DiskFate;
-use super::drivers::{Binding, Drivers};
+mod arguments;
+mod device;
+mod filesystem;
+mod luks;
+mod lvm;
+mod md;
+mod multipath;
+mod sectors;
+mod shell;
+mod stack;
+#[cfg(test)]
+mod tests;
+mod usr;
+
+pub(super) use arguments::Arguments;
+
+use super::devices::Machine;
+use super::drivers::{BindFailure, Drivers};
 use super::initrd_view::InitrdView;
 use super::{Step, StepName};
 use crate::facts::Facts;
 use crate::facts::block_devices::Lookup;
 use crate::facts::command_line::CommandLine;
 use crate::facts::fstab::Mount;
-use crate::facts::lvm::{Verdict, VerdictFor};
 use crate::initrd::{Kind, ModuleName};
-use crate::parse::device_spec::{DeviceName, DeviceSpec};
+use crate::parse::device_spec::DeviceSpec;
 use crate::place::Place;
-use crate::target::{Target, TargetView};
+use stack::{Layer, Stack};
 
 /// What is known of root before a target is chosen.
 pub(super) struct Root<'a> {
     facts: &'a Facts,
     cmdline: Option<&'a CommandLine>,
+    /// The parameters that the initrd goes by: those of the command line, and those that are baked into it.
+    arguments: Arguments,
     /// What `root=` names, and where that stands: on the command line, or baked into the initrd.
     spec: Option<(DeviceSpec, Place)>,
     fstab: Option<&'a Mount>,
@@ -30,25 +47,34 @@ pub(super) struct Root<'a> {
     has_initrd: bool,
 }
 
-/// What lies between the disk and the root file system.
+/// Why a volume is not put together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Layer {
-    Plain,
-    Lvm {
-        vg: String,
-        lv: String,
-    },
-    Multipath {
-        name: String,
-    },
-    Luks {
-        name: String,
-    },
-    Md {
-        name: String,
-    },
-    /// The name does not tell.
-    Untold,
+enum Trouble {
+    /// It surely is not: a sentence, and where that is set.
+    Fails(String, Option<Place>),
+    /// The input does not say: a sentence with what would settle it.
+    Unknown(String, Option<Place>),
+}
+
+/// What puts a layer together, or why nothing does.
+type Check = Result<String, Trouble>;
+
+impl Trouble {
+    fn fails(detail: impl Into<String>) -> Self {
+        Self::Fails(detail.into(), None)
+    }
+
+    fn unknown(detail: impl Into<String>) -> Self {
+        Self::Unknown(detail.into(), None)
+    }
+
+    /// The step that it makes; `at` where it has no place of its own.
+    fn into_step(self, step: StepName, at: Option<Place>) -> Step {
+        match self {
+            Self::Fails(detail, own) => Step::fails(step, detail, own.or(at)),
+            Self::Unknown(detail, own) => Step::unknown(step, detail, own.or(at)),
+        }
+    }
 }
 
 impl<'a> Root<'a> {
@@ -58,285 +84,199 @@ impl<'a> Root<'a> {
         view: &'a InitrdView<'a>,
         has_initrd: bool,
     ) -> Self {
+        let arguments = Arguments::new(cmdline, view);
         let given =
             cmdline.and_then(|line| line.root.as_ref()).map(|root| (root.device.clone(), root.at.clone()));
-        let spec = given.or_else(|| baked_root(view));
+        let baked = || {
+            let root = arguments.last("root")?;
+            Some((DeviceSpec::parse_root(root.value.as_deref()?), root.at.clone()))
+        };
+        let spec = given.or_else(baked).filter(|(spec, _)| !spec.raw.is_empty());
         let entries = facts.fstab.entries.get().map(Vec::as_slice).unwrap_or_default();
         let fstab = entries.iter().find(|mount| mount.is_root);
-        Self { facts, cmdline, spec, fstab, view, has_initrd }
+        Self { facts, cmdline, arguments, spec, fstab, view, has_initrd }
+    }
+
+    /// What `root=` names.
+    pub(super) fn spec(&self) -> Option<&DeviceSpec> {
+        self.spec.as_ref().map(|(spec, _)| spec)
+    }
+
+    /// The parameters that the initrd goes by.
+    pub(super) fn arguments(&self) -> &Arguments {
+        &self.arguments
+    }
+
+    /// The line of fstab that mounts `/`.
+    pub(super) fn fstab(&self) -> Option<&'a Mount> {
+        self.fstab
+    }
+
+    /// Whether an initrd boots the system.
+    pub(super) fn has_initrd(&self) -> bool {
+        self.has_initrd
+    }
+
+    /// Where `root=` stands.
+    fn at(&self) -> Option<Place> {
+        self.spec.as_ref().map(|(_, at)| at.clone())
+    }
+
+    /// What made the initrd.
+    pub(super) fn kind(&self) -> Kind {
+        self.view.kind()
+    }
+
+    /// Whether systemd runs the initrd.
+    pub(super) fn has_systemd(&self) -> bool {
+        self.view.main().is_some_and(|initrd| initrd.has_systemd.get() == Some(&true))
+    }
+
+    /// Whether there is an initrd that could not be read.
+    fn initrd_unread(&self) -> bool {
+        self.has_initrd && self.view.main().is_none()
     }
 
     /// The type of root's file system, if anything says it.
     pub(super) fn fstype(&self) -> Option<String> {
-        let given = self.cmdline.and_then(|line| line.value("rootfstype")).map(str::to_owned);
-        let known = |name: &String| !name.is_empty() && name != "auto" && name != "rootfs" && name != "none";
         let found = || match self.spec.as_ref().map(|(spec, _)| self.facts.block_devices.find(spec)) {
             Some(Lookup::Found(device)) => device.fstype.clone(),
             _ => None,
         };
         let listed = || self.fstab.map(|mount| mount.fstype.clone());
-        given.filter(known).or_else(|| found().filter(known)).or_else(|| listed().filter(known))
+        let known = |name: &String| !name.is_empty() && !matches!(name.as_str(), "auto" | "rootfs" | "none");
+        self.requested_fstype().or_else(|| found().filter(known)).or_else(|| listed().filter(known))
     }
 
-    fn layer(&self) -> Layer {
-        let Some((spec, _)) = &self.spec else { return Layer::Untold };
-        match self.layer_of(spec) {
-            Layer::Untold => {}
-            layer => return layer,
-        }
-        // A UUID or label tells nothing of its own: where the input knows the device, its name does.
-        if let Lookup::Found(device) = self.facts.block_devices.find(spec)
-            && let Some(name) = &device.name
-        {
-            return self.layer_of(&DeviceSpec::parse(&format!("/dev/{}", name.trim_start_matches("/dev/"))));
-        }
-        match self.fstab.map(|mount| self.layer_of(&mount.device)) {
-            Some(layer @ (Layer::Lvm { .. } | Layer::Luks { .. } | Layer::Md { .. })) => layer,
-            _ => Layer::Untold,
-        }
-    }
-
-    fn layer_of(&self, spec: &DeviceSpec) -> Layer {
-        match &spec.name {
-            DeviceName::KernelName(_) | DeviceName::PartUuid(_) | DeviceName::PartLabel(_) => Layer::Plain,
-            DeviceName::Md(name) => Layer::Md { name: name.clone() },
-            DeviceName::LvmPath { vg, lv } => Layer::Lvm { vg: vg.clone(), lv: lv.clone() },
-            DeviceName::Mapper(name) => {
-                if name.starts_with("mpath") || self.facts.multipath.is_alias(name) {
-                    return Layer::Multipath { name: name.clone() };
-                }
-                if name.starts_with("luks-") || self.is_crypttab_name(name) {
-                    return Layer::Luks { name: name.clone() };
-                }
-                match spec.volume() {
-                    Some((vg, lv)) => Layer::Lvm { vg, lv },
-                    None => Layer::Untold,
-                }
-            }
-            _ => Layer::Untold,
-        }
-    }
-
-    fn is_crypttab_name(&self, name: &str) -> bool {
-        let volumes = self.facts.crypttab.entries.get().map(Vec::as_slice).unwrap_or_default();
-        volumes.iter().any(|volume| volume.name == name)
-    }
-
-    /// The step `storage-stack` on `target`, where the boot disk fares as `disk` says.
-    pub(super) fn storage_stack(&self, target: &Target, drivers: &Drivers<'_>) -> Step {
+    /// The step `storage-stack`: what lies between the disks and root (and `/usr`, which the initrd mounts too) is put
+    /// together.
+    pub(super) fn storage_stack(&self, machine: &Machine<'a>, drivers: &Drivers<'_>) -> Step {
         let step = StepName::StorageStack;
-        let at = self.spec.as_ref().map(|(_, at)| at.clone());
-        match self.layer() {
-            Layer::Plain => Step::ok(step, "root lies on a partition: nothing has to be put together", at),
-            Layer::Untold => {
-                Step::ok(step, "nothing says that root lies on LVM, RAID, LUKS or multipath", at)
-            }
-            Layer::Lvm { vg, lv } => self.lvm(&vg, &lv, target, drivers, at),
-            Layer::Md { name } => {
-                let has_tool =
-                    self.view.has_any(&["sbin/mdadm", "usr/sbin/mdadm", "bin/mdadm", "usr/bin/mdadm"]);
-                self.assembled(&format!("the array {name}"), "mdadm", has_tool, "md_mod", drivers, at)
-            }
-            Layer::Luks { name } => {
-                let known = self.view.main().and_then(|initrd| initrd.has_cryptsetup.get().copied());
-                self.assembled(
-                    &format!("the LUKS volume {name}"),
-                    "cryptsetup",
-                    known == Some(true),
-                    "dm_crypt",
-                    drivers,
-                    at,
-                )
-            }
-            Layer::Multipath { name } => {
-                let has_tool = self.view.main().and_then(|initrd| initrd.has_multipath.get().copied());
-                if target.is_same() {
-                    return self.assembled(
-                        &format!("the multipath device {name}"),
-                        "multipath",
-                        has_tool == Some(true),
-                        "dm_multipath",
-                        drivers,
-                        at,
-                    );
-                }
-                let detail = format!(
-                    "root is the multipath device {name}, which follows from the WWID of the old storage; the disk \
-                     of {} has another one and a single path",
-                    target.name
-                );
-                Step::fails(step, detail, at)
+        let at = self.at();
+        let Some(spec) = self.spec() else {
+            return Step::ok(step, "no root is named that would have to be put together", at);
+        };
+        let stack = Stack::of(self, machine, spec);
+        let done = match self.assemble("root", &stack, machine, drivers) {
+            Ok(done) => done,
+            Err(trouble) => return trouble.into_step(step, at),
+        };
+        if let Some(mount) = self.usr() {
+            let below = Stack::of(self, machine, &mount.device);
+            if below != stack
+                && let Err(trouble) = self.assemble("/usr", &below, machine, drivers)
+            {
+                return trouble.into_step(step, Some(mount.at.clone()));
             }
         }
+        let detail = match (done.is_empty(), stack.layers.last()) {
+            (true, Some(Layer::Disk { .. })) => {
+                "root lies on a partition or a disk: nothing has to be put together".to_owned()
+            }
+            (true, _) => "nothing says that root lies on LVM, RAID, LUKS or multipath".to_owned(),
+            _ => done.join("; "),
+        };
+        Step::ok(step, detail, at)
     }
 
-    fn lvm(&self, vg: &str, lv: &str, target: &Target, drivers: &Drivers<'_>, at: Option<Place>) -> Step {
-        let step = StepName::StorageStack;
-        let has_tool = self.view.main().and_then(|initrd| initrd.has_lvm.get().copied()) == Some(true);
-        let volume = format!("{vg}/{lv}");
-        if self.view.kind() == Kind::Dracut
-            && let Some((wanted, place)) = self.activated()
-            && !wanted.iter().any(|name| name == &volume || name == vg)
-        {
-            let detail = format!(
-                "dracut activates only the volumes that rd.lvm.lv= names ({}), and {volume}, which holds root, is not \
-                 among them",
-                wanted.join(", ")
-            );
-            return Step::fails(step, detail, place.or(at));
-        }
-        if let Some((detail, place)) = self.hidden_from_lvm(target) {
-            return Step::fails(
-                step,
-                format!("{volume}, which holds root, is not found: {detail}"),
-                Some(place),
-            );
-        }
-        self.assembled(&format!("the logical volume {volume}"), "lvm", has_tool, "dm_mod", drivers, at)
-    }
-
-    /// Why LVM in the initrd does not look at the target's disk, and where that is set. Only what the image has its
-    /// own copy of counts: without one LVM looks at every disk.
-    fn hidden_from_lvm(&self, target: &Target) -> Option<(String, Place)> {
-        if target.is_same() {
-            return None;
-        }
-        let view = TargetView::from(target);
-        if self.view.text("etc/lvm/lvm.conf").is_some() {
-            for filter in &self.facts.lvm.filters {
-                let rejects = |verdict: &VerdictFor| {
-                    verdict.prefix == view.disk_prefix && verdict.verdict == Verdict::Rejected
-                };
-                if filter.verdicts.iter().any(rejects) {
-                    let detail = format!("the {} in lvm.conf rejects /dev/{}", filter.name, view.disk);
-                    return Some((detail, filter.at.clone()));
-                }
-            }
-        }
-        let file = self.facts.lvm.devices_file.as_ref()?;
-        let in_image = self.view.text("etc/lvm/devices/system.devices").is_some();
-        let stale = !file.devices.is_empty() && file.devices.iter().all(|device| device.is_of_hardware);
-        if in_image && stale && file.renews_itself.get() == Some(&false) {
-            let detail = "the devices file in the initrd lists the old disks alone".to_owned();
-            return Some((detail, file.at.clone()));
-        }
-        None
-    }
-
-    /// The volumes and groups that dracut is told to activate; none if it activates all.
-    fn activated(&self) -> Option<(Vec<String>, Option<Place>)> {
-        let line = self.cmdline?;
-        let lvs = line.rd_lvm_lv.iter().map(|volume| format!("{}/{}", volume.vg, volume.lv));
-        let mut names: Vec<String> = lvs.chain(line.rd_lvm_vg.iter().map(|vg| vg.value.clone())).collect();
-        let place = line.rd_lvm_lv.first().map(|volume| volume.at.clone());
-        for baked in self.view.main().and_then(|initrd| initrd.cmdline.get()).into_iter().flatten() {
-            if matches!(baked.key.as_str(), "rd.lvm.lv" | "rd_LVM_LV" | "rd.lvm.vg" | "rd_LVM_VG") {
-                names.extend(baked.value.clone());
-            }
-        }
-        (!names.is_empty()).then_some((names, place))
-    }
-
-    /// Whether a volume can be put together: by `tool` in the initrd, with `module`.
-    fn assembled(
+    /// Puts a stack together from the disks up, and says how.
+    fn assemble(
         &self,
         what: &str,
-        tool: &str,
-        has_tool: bool,
-        module: &str,
+        stack: &Stack,
+        machine: &Machine<'a>,
         drivers: &Drivers<'_>,
-        at: Option<Place>,
-    ) -> Step {
-        let step = StepName::StorageStack;
-        if !self.has_initrd {
-            return Step::fails(
-                step,
-                format!("root is {what}, which the kernel does not put together without an initrd"),
-                at,
-            );
+    ) -> Result<Vec<String>, Trouble> {
+        if let Some(problem) = &stack.problem {
+            return Err(Trouble::Fails(problem.clone(), None));
         }
-        if self.view.main().is_none() {
-            return Step::unknown(
-                step,
-                format!("root is {what}; whether the initrd has {tool} is not known"),
-                at,
-            );
+        let volume = stack.layers.iter().find(|layer| !matches!(layer, Layer::Disk { .. }));
+        if !self.has_initrd
+            && let Some(volume) = volume
+            && let Some(trouble) = self.without_initrd(what, volume, drivers)
+        {
+            return Err(trouble);
         }
-        if !has_tool {
-            return Step::fails(step, format!("root is {what}, but the initrd has no {tool}"), at);
+        if let (true, Some(volume)) = (self.initrd_unread(), volume) {
+            let detail =
+                format!("{what} is {}; whether the initrd puts it together is not known", volume.name());
+            return Err(Trouble::unknown(detail));
         }
-        match drivers.has_module(&ModuleName::new(module)) {
-            Ok(()) => Step::ok(step, format!("the initrd has {tool} and {module} for {what}"), at),
-            Err((_, missing)) => match drivers.builtin_known() {
-                Err(needs) => {
-                    let detail = format!("whether {missing} is built in is not known without {needs}");
-                    Step::unknown(step, detail, at)
+        let mut done = Vec::new();
+        for (at, layer) in stack.layers.iter().enumerate().rev() {
+            let below = stack.layers.get(at + 1);
+            done.push(match layer {
+                Layer::Disk { now, partition } => {
+                    self.sectors(now.as_deref(), *partition, machine)?;
+                    continue;
                 }
-                Ok(()) => Step::fails(
-                    step,
-                    format!("root is {what}, but the initrd lacks the module {missing}"),
-                    at,
-                ),
-            },
+                Layer::Lvm { vg, lv } => self.lvm(what, vg, lv, below, machine, drivers)?,
+                Layer::Md { name, uuid } => self.md(what, name, uuid.as_deref(), drivers)?,
+                Layer::Luks { name, uuid } => self.luks(what, name, uuid.as_deref(), machine, drivers)?,
+                Layer::Multipath { name } => self.multipath(what, name, machine, drivers)?,
+                Layer::Btrfs { devices } => self.btrfs(what, *devices)?,
+            });
+        }
+        Ok(done)
+    }
+
+    /// Without an initrd the kernel puts together arrays alone, and only old ones: with superblocks of version 0.90 on
+    /// partitions of type fd (drivers/md/md-autodetect.c).
+    fn without_initrd(&self, what: &str, volume: &Layer, drivers: &Drivers<'_>) -> Option<Trouble> {
+        match volume {
+            Layer::Btrfs { .. } => Some(Trouble::fails(format!(
+                "{what} is {}, which nothing scans without an initrd",
+                volume.name()
+            ))),
+            Layer::Md { .. } if drivers.has_module(&ModuleName::new("md_mod")).is_ok() => {
+                Some(Trouble::unknown(format!(
+                    "{what} is {}; whether the kernel assembles it by itself is not known without the version of its \
+                     superblock: `mdadm --examine` says it",
+                    volume.name()
+                )))
+            }
+            _ => Some(Trouble::fails(format!(
+                "{what} is {}, which the kernel does not put together without an initrd",
+                volume.name()
+            ))),
         }
     }
 
-    /// The step `root-device`.
-    pub(super) fn root_device(&self, target: &Target, disk: &DiskFate) -> Step {
-        let step = StepName::RootDevice;
-        let Some((spec, at)) = &self.spec else {
-            let detail = match self.cmdline {
-                Some(_) => "the command line names no root",
-                None => {
-                    "the command line is not known: the boot loader's configuration would say what root is"
+    /// A btrfs of several devices is mounted once all of them are known to the kernel: udev's 64-btrfs.rules or
+    /// `btrfs device scan` tells it of them.
+    fn btrfs(&self, what: &str, devices: usize) -> Check {
+        let rules = ["usr/lib/udev/rules.d/64-btrfs.rules", "lib/udev/rules.d/64-btrfs.rules"];
+        let programs = ["sbin/btrfs", "usr/sbin/btrfs", "bin/btrfs", "usr/bin/btrfs", "sbin/btrfsctl"];
+        if self.view.has_any(&rules) || self.view.has_any(&programs) {
+            return Ok(format!(
+                "the {devices} devices of the btrfs are found by udev or `btrfs device scan`"
+            ));
+        }
+        Err(Trouble::fails(format!(
+            "{what} is a btrfs on {devices} devices, but the initrd has neither `btrfs` nor udev's rules for it, so that \
+             the kernel knows one of them alone"
+        )))
+    }
+
+    /// Whether the modules can be used; the first that cannot is the trouble.
+    fn modules(&self, what: &str, modules: &[&str], drivers: &Drivers<'_>) -> Result<(), Trouble> {
+        for module in modules {
+            let Err((reason, missing)) = drivers.has_module(&ModuleName::new(module)) else { continue };
+            if let (Err(needs), BindFailure::NotInInitrd | BindFailure::DependencyMissing) =
+                (drivers.builtin_known(), reason)
+            {
+                let detail = format!("whether {missing} is built in is not known without {needs}");
+                return Err(Trouble::unknown(detail));
+            }
+            return Err(Trouble::fails(match reason {
+                BindFailure::Blacklisted => format!("{what}, but the module {missing} is kept from loading"),
+                BindFailure::WrongKernel => {
+                    format!("{what}, but the module {missing} in the initrd is of another kernel")
                 }
-            };
-            return Step::unknown(step, detail, None);
-        };
-        let (raw, at) = (&spec.raw, Some(at.clone()));
-        match Machine::new(self.facts, target, disk).resolve(spec) {
-            Resolution::Exists { why, .. } => Step::ok(step, format!("root={raw} {why}"), at),
-            Resolution::Missing { why } => Step::fails(step, format!("root={raw} {why}"), at),
-            Resolution::Unknown { needs } => {
-                Step::unknown(step, format!("whether root={raw} exists is not known without {needs}"), at)
-            }
+                BindFailure::Damaged => format!("{what}, but the module {missing} in the initrd is damaged"),
+                _ => format!("{what}, but the initrd lacks the module {missing}"),
+            }));
         }
+        Ok(())
     }
-
-    /// The step `root-filesystem`.
-    pub(super) fn root_filesystem(&self, drivers: &Drivers<'_>, target: &Target) -> Step {
-        let step = StepName::RootFilesystem;
-        let at = self.fstab.map(|mount| mount.at.clone());
-        let Some(fstype) = self.fstype() else {
-            let detail = "the type of root's file system is not known: `etc/fstab` or the output of `blkid` would tell";
-            return Step::unknown(step, detail, at);
-        };
-        if self.has_initrd && self.view.main().is_none() {
-            let detail = format!("whether the initrd has the driver of {fstype} is not known");
-            return Step::unknown(step, detail, at);
-        }
-        match drivers.load_for_name(&format!("fs-{fstype}"), &ModuleName::new(&fstype), target) {
-            Binding::Bound { driver, builtin } => {
-                let how = if builtin { "built into the kernel" } else { "in the initrd" };
-                Step::ok(step, format!("{fstype} is mounted by {driver}, which is {how}"), at)
-            }
-            Binding::Unknown { needs } => Step::unknown(
-                step,
-                format!("whether {fstype} is built into the kernel is not known without {needs}"),
-                at,
-            ),
-            Binding::Failed { module, .. } => {
-                let missing = module.map_or_else(|| fstype.clone(), |module| module.to_string());
-                let place = if self.has_initrd { "the initrd" } else { "the kernel itself" };
-                Step::fails(step, format!("root's file system is {fstype}, but {place} lacks {missing}"), at)
-            }
-        }
-    }
-}
-
-/// The `root=` that is baked into a dracut image.
-fn baked_root(view: &InitrdView<'_>) -> Option<(DeviceSpec, Place)> {
-    let baked = view.main()?.cmdline.get()?;
-    let root = baked.iter().rev().find(|argument| argument.key == "root")?;
-    Some((DeviceSpec::parse_root(root.value.as_deref()?), root.at.clone()))
 }

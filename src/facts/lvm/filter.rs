@@ -96,6 +96,31 @@ impl Filter {
     }
 }
 
+/// What a filter with the patterns `values` makes of the device that is called `names` (its kernel name and its other
+/// ones): accepted if one of them is, or if none is matched.
+#[must_use]
+pub fn judge_names(values: &[String], names: &[String]) -> Verdict {
+    if values.len() > MAX_PATTERNS {
+        return Verdict::Unknown;
+    }
+    let compiled: Vec<(Pattern, Option<Regex>)> = values.iter().map(|text| compile(text)).collect();
+    let verdicts: Vec<Verdict> = names.iter().map(|name| judge(&compiled, name)).collect();
+    let is = |wanted: Verdict| verdicts.contains(&wanted);
+    let explicitly = |name: &String| {
+        compiled.iter().any(|(pattern, regex)| {
+            pattern.accepts && regex.as_ref().is_some_and(|regex| regex.is_match(name))
+        })
+    };
+    match (is(Verdict::Rejected), is(Verdict::Unknown)) {
+        (false, false) => Verdict::Accepted,
+        _ if names.iter().zip(&verdicts).any(|(name, v)| *v == Verdict::Accepted && explicitly(name)) => {
+            Verdict::Accepted
+        }
+        (_, true) => Verdict::Unknown,
+        (true, false) => Verdict::Rejected,
+    }
+}
+
 /// Takes `a|regex|` apart. Brackets of any kind may stand for the separators.
 fn compile(text: &str) -> (Pattern, Option<Regex>) {
     let mut characters = text.chars();
@@ -215,6 +240,23 @@ mod tests {
             let got = ["sd", "vd", "nvme"].map(|prefix| verdict(patterns, prefix, &[]));
             assert_eq!(got, [sd, vd, nvme], "{patterns:?}");
         }
+    }
+
+    #[test]
+    fn any_accepted_name_of_a_device_counts() {
+        let verdict = |patterns: &[&str], names: &[&str]| {
+            let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+            judge_names(&own(patterns), &own(names))
+        };
+        let only_md = ["a|^/dev/md|", "r|.*|"];
+        assert_eq!(verdict(&only_md, &["/dev/md127", "/dev/md/root"]), Verdict::Accepted);
+        assert_eq!(verdict(&only_md, &["/dev/vda2"]), Verdict::Rejected);
+        assert_eq!(
+            verdict(&["a|/mapper/luks|", "r|.*|"], &["/dev/dm-0", "/dev/mapper/luks-1"]),
+            Verdict::Accepted
+        );
+        assert_eq!(verdict(&["r|^/dev/dm-|"], &["/dev/dm-0", "/dev/mapper/luks-1"]), Verdict::Rejected);
+        assert_eq!(verdict(&["a|by-id|", "r|.*|"], &["/dev/vda2"]), Verdict::Unknown);
     }
 
     #[test]
