@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Gather, Known};
 use crate::parse::blkid::{self, Device};
 use crate::parse::device_spec::{DeviceName, DeviceSpec};
-use crate::parse::{lsblk, udev_db};
+use crate::parse::{fstab, lsblk, udev_db};
 use crate::place::Place;
 use crate::source::{File, NodeKind, display_path};
 
@@ -206,8 +206,17 @@ fn cache(gather: &Gather<'_>) -> (Vec<BlockDevice>, bool) {
     let Some((file, complete)) = files.next() else { return (Vec::new(), false) };
     let devices: Vec<BlockDevice> =
         blkid::parse(&file.bytes).into_iter().map(|device| BlockDevice::new(device, &file.path)).collect();
-    let has_contents = devices.iter().any(|device| device.uuid.is_some());
-    (devices, *complete && has_contents)
+    let complete = *complete && knows_root(gather, &devices);
+    (devices, complete)
+}
+
+/// Whether a cache has the root file system's device. One that lacks it was only asked for another device.
+fn knows_root(gather: &Gather<'_>, devices: &[BlockDevice]) -> bool {
+    let Some(file) = gather.read_config("etc/fstab").present() else { return false };
+    let entries = fstab::parse(&file.bytes).entries;
+    let mut roots = entries.iter().filter(|entry| entry.mountpoint.text == "/");
+    let root = roots.next().map(|root| DeviceSpec::parse(&root.spec.text));
+    root.is_some_and(|root| devices.iter().any(|device| device.uuid.is_some() && device.is_named(&root)))
 }
 
 /// The links that udev keeps in `/dev/disk`, where the tree has a populated `/dev` (live, or bound into a chroot).
@@ -339,8 +348,14 @@ mod tests {
     fn a_cache_of_this_boot_is() {
         let cached =
             "<device DEVNO=\"0x0801\" UUID=\"aa\" BLOCK_SIZE=\"1024\" TYPE=\"ext4\">/dev/sda1</device>\n";
-        let devices = read(Memory::new().file("run/blkid/blkid.tab", cached));
+        let memory = |root: &str| {
+            Memory::new()
+                .file("run/blkid/blkid.tab", cached)
+                .file("etc/fstab", format!("{root} / ext4 ro 0 1\n"))
+        };
+        let devices = read(memory("UUID=aa"));
         assert_eq!(has(&devices, "UUID=bb"), Some(false));
+        assert_eq!(has(&read(memory("UUID=cc")), "UUID=bb"), None, "it was not asked for all");
         assert_eq!(devices.devices[0].block_size, Some(1024));
     }
 

@@ -22,12 +22,14 @@ impl Memory {
         Self::default()
     }
 
-    /// Adds a regular file (mode 0644, root's, of 2024-01-01) and the directories it needs.
+    /// Adds a regular file (mode 0644, for programs and scripts 0755, root's, of 2024-01-01) and the directories it
+    /// needs.
     #[must_use]
     pub fn file(mut self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
         let bytes: Arc<[u8]> = bytes.as_ref().into();
-        let node =
-            Node { kind: NodeKind::File, len: bytes.len() as u64, mode: 0o644, uid: 0, mtime: 1_704_067_200 };
+        let is_program = bytes.starts_with(b"#!") || bytes.starts_with(b"\x7fELF");
+        let mode = if is_program { 0o755 } else { 0o644 };
+        let node = Node { kind: NodeKind::File, len: bytes.len() as u64, mode, uid: 0, mtime: 1_704_067_200 };
         self.insert(Path::new(path), node, bytes);
         self
     }

@@ -129,6 +129,7 @@ fn centos6(tree: &mut Tree<'_>) {
     tree.add("lib64/libc-2.12.so", Library::new("libc.so.6").versions(&["libc.so.6", "GLIBC_2.2.5"]).build());
     let nginx = Library::program().needs(&["libssl.so.10", "libcrypto.so.10", "libc.so.6"]);
     tree.add("usr/sbin/nginx", nginx.text("nginx version: nginx/1.10.3").build());
+    init(tree, "sbin/init");
     tree.add("var/lib/rpm/Packages", packages_bdb(&CENTOS6_PACKAGES));
 }
 
@@ -235,6 +236,7 @@ fn debian12(tree: &mut Tree<'_>) {
     };
     let packed = [microcode, gzip(&image.build())].concat();
     tree.add("boot/initrd.img-6.1.0-37-amd64", packed);
+    init(tree, "usr/lib/systemd/systemd");
 
     let libraries = "usr/lib/x86_64-linux-gnu";
     let version = "OpenSSL 3.0.16 11 Feb 2025";
@@ -258,6 +260,11 @@ fn debian12(tree: &mut Tree<'_>) {
         "usr/sbin/nginx",
         Library::program().needs(&["libssl.so.3", "libcrypto.so.3", "libc.so.6"]).build(),
     );
+}
+
+/// The program that starts first, where `/sbin/init` leads to.
+fn init(tree: &mut Tree<'_>, path: &str) {
+    tree.add(path, Library::program().build());
 }
 
 /// An image as initramfs-tools 0.142 lays it out, without kernel modules.
@@ -291,6 +298,8 @@ fn initramfs_tools(tree: &Tree<'_>) -> Archive {
     }
     image.link("usr/bin/sh", "busybox").link("usr/sbin/modprobe", "../bin/kmod");
     image.program("usr/lib/systemd/systemd-udevd", Library::program().needs(&["libc.so.6"]).build());
+    image.program("usr/sbin/blkid", Library::program().needs(&["libc.so.6"]).build());
+    image.file("usr/lib/udev/rules.d/60-persistent-storage.rules", "");
     image.file(
         "usr/lib/udev/rules.d/80-drivers.rules",
         "ENV{MODALIAS}==\"?*\", RUN{builtin}+=\"kmod load\"\n",
@@ -336,7 +345,9 @@ fn rhel9(tree: &mut Tree<'_>) {
     );
     image.file("etc/lvm/lvm.conf", tree.text("etc/lvm/lvm.conf"));
     image.file("etc/lvm/devices/system.devices", tree.text("etc/lvm/devices/system.devices"));
-    image.file("usr/lib/udev/rules.d/64-lvm.rules", "").file("usr/lib/udev/rules.d/80-drivers.rules", "");
+    for rule in ["60-persistent-storage.rules", "64-lvm.rules", "80-drivers.rules"] {
+        image.file(&format!("usr/lib/udev/rules.d/{rule}"), "");
+    }
     for program in [
         "usr/lib/systemd/systemd",
         "usr/lib/systemd/systemd-udevd",
@@ -367,6 +378,7 @@ fn rhel9(tree: &mut Tree<'_>) {
     tree.add("var/lib/rpm/rpmdb.sqlite", packages_sqlite(&RHEL9_PACKAGES));
     early.file("early_cpio", "1\n").file("kernel/x86/microcode/GenuineIntel.bin", vec![0; 64]);
     tree.add(&format!("boot/initramfs-{release}.img"), [early.build(), gzip(&image.build())].concat());
+    init(tree, "usr/lib/systemd/systemd");
 }
 
 /// What the rpm database of the RHEL 9 machine knows, as far as it matters here.

@@ -86,7 +86,9 @@ impl<'a> Root<'a> {
         if !self.has_initrd {
             return kernel_cannot(spec);
         }
-        self.view.main()?;
+        if self.view.main().is_none() || !self.is_whole() {
+            return None;
+        }
         let is_tag = spec.raw.trim_start_matches("block:").contains('=');
         let is_content = matches!(
             spec.name,

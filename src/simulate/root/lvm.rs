@@ -70,7 +70,7 @@ impl<'a> Root<'a> {
             let detail = format!("{is}, and `rd.lvm=0` switches LVM off in the initrd");
             return Err(Trouble::Fails(detail, off.map(|argument| argument.at.clone())));
         }
-        if !self.has_rules(&RULES) {
+        if self.is_whole() && !self.has_rules(&RULES) {
             let detail = format!("{is}, but the initrd has no udev rules that activate logical volumes");
             return Err(Trouble::fails(detail));
         }
@@ -98,7 +98,7 @@ impl<'a> Root<'a> {
     /// lvm2 in initramfs-tools: udev's rules activate what is complete; the older scripts `local-top/lvm2` and
     /// `local-block/lvm2` activate the volume that `root=` names by its path.
     fn initramfs_tools_lvm(&self, is: &str) -> Result<(), Trouble> {
-        if self.has_rules(&RULES) {
+        if self.has_rules(&RULES) || !self.is_whole() {
             return Ok(());
         }
         if !self.view.has_any(&["scripts/local-top/lvm2", "scripts/local-block/lvm2"]) {
@@ -264,6 +264,12 @@ impl<'a> Root<'a> {
             "{is}, which is none that `etc/fstab` knows; whether it is a thin one, for which the initrd has no dm-thin-pool, \
              is not known without `etc/lvm/backup/{vg}` or the output of `lvs -o+segtype`"
         )))
+    }
+
+    /// Whether the image's programs are in it, so that one which is not there is missing: it has a shell and `udevadm`.
+    pub(super) fn is_whole(&self) -> bool {
+        let udev = ["sbin/udevadm", "usr/bin/udevadm", "bin/udevadm", "usr/sbin/udevadm"];
+        self.view.has_any(&["bin/sh", "usr/bin/sh", "bin/busybox"]) && self.view.has_any(&udev)
     }
 
     /// Whether one of the udev rules is in the image.

@@ -87,7 +87,7 @@ impl Stack {
     /// What lies below the file system that `spec` names.
     pub(super) fn of<'a>(root: &Root<'a>, machine: &Machine<'a>, spec: &DeviceSpec) -> Self {
         let mut stack = Self::default();
-        let walk = Walk { root, machine };
+        let walk = Walk { root, machine, by_name: Some(spec) };
         walk.spec(spec, &mut stack);
         if stack.layers.is_empty() {
             // A UUID tells nothing of its own; a line of fstab that names root by a volume may.
@@ -96,7 +96,7 @@ impl Stack {
                 && let DeviceName::Mapper(_) | DeviceName::LvmPath { .. } | DeviceName::Md(_) =
                     &mount.device.name
             {
-                walk.spec(&mount.device, &mut stack);
+                Walk { by_name: None, ..walk }.spec(&mount.device, &mut stack);
             }
         }
         stack
@@ -125,6 +125,8 @@ impl Stack {
 struct Walk<'w, 'a> {
     root: &'w Root<'a>,
     machine: &'w Machine<'a>,
+    /// The name that the walk began with, which has to exist as it is.
+    by_name: Option<&'w DeviceSpec>,
 }
 
 impl<'a> Walk<'_, 'a> {
@@ -196,7 +198,11 @@ impl<'a> Walk<'_, 'a> {
         match &spec.name {
             DeviceName::Md(name) => self.array(name, stack),
             DeviceName::Mapper(name) if name.starts_with("mpath") || facts.multipath.is_alias(name) => {
-                stack.push(Layer::Multipath { name: name.clone() });
+                stack.push(match self.by_name == Some(spec) {
+                    true => Layer::Multipath { name: name.clone() },
+                    // What is found by its contents is found on a plain disk as well.
+                    false => Layer::Disk { now: None, partition: mapped_partition(name) },
+                });
             }
             DeviceName::Mapper(name) if self.is_luks(name) => self.encrypted(name, stack),
             _ => {
@@ -313,4 +319,10 @@ fn disk_of(device: &BlockDevice) -> Option<String> {
 
 fn partition_of(device: &BlockDevice) -> Option<u32> {
     crate::parse::device_spec::parse_kernel_name(device.name.as_deref()?).and_then(|name| name.partition)
+}
+
+/// The partition's number in a multipath name: 2 of `mpatha2`, `mpathap2`, `mpatha-part2`.
+fn mapped_partition(name: &str) -> Option<u32> {
+    let digits = name.len() - name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    name.get(name.len() - digits..).and_then(|number| number.parse().ok())
 }

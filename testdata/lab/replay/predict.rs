@@ -67,7 +67,12 @@ impl Inputs {
             memory.insert(path.as_ref(), node, bytes);
         };
         for (path, text) in case.rootfs.iter().flat_map(|root| &disks.roots[root]) {
-            add(path, text.as_bytes().into());
+            // The program that starts first is the same in every root, and packed in none.
+            let is_init = path.ends_with("sbin/init");
+            add(
+                path,
+                if is_init { super::rebuild::program(None, &[]).into() } else { text.as_bytes().into() },
+            );
         }
         for (path, bytes) in &self.files {
             add(path, Arc::clone(bytes));
