@@ -41,7 +41,7 @@ pub(super) fn gather(gather: &Gather<'_>, asked: &Asked) -> AskedFiles {
     let kernel = asked.kernel.as_ref().map(|path| {
         let file = look(gather, path);
         let is_there = file.exists.get() == Some(&true);
-        let release = is_there.then(|| kernels::read_image(gather, &file.path).0).and_then(release_in);
+        let release = is_there.then(|| kernels::read_image(gather, &file.path).release).and_then(release_in);
         AskedFile { release, ..file }
     });
     AskedFiles { kernel, initrds: asked.initrds.iter().map(|path| look(gather, path)).collect() }

@@ -22,6 +22,8 @@ pub struct Kernel {
     pub image: Option<String>,
     /// The release that the image itself says it is; null if there is no image.
     pub image_release: Known<Option<String>>,
+    /// Why no loader starts the image: it is no kernel, or it is cut off; null if nothing speaks against it.
+    pub image_damage: Option<String>,
     /// The module tree's path relative to the root; null if there is none. It may be empty.
     pub modules_dir: Option<String>,
     /// Whether its modules are there. Unknown if the input holds no kernel's modules at all, as a report may.
@@ -93,9 +95,9 @@ fn kernel(
     // RHEL and Fedora keep a copy of the image beside the modules, which kernel-install(8) puts into /boot.
     let beside = has_tree.then(|| in_tree("vmlinuz")).filter(|path| is_file(gather, path));
     let image = image.map(|name| format!("boot/{name}"));
-    let (image_release, image_arch) = match image.as_ref().or(beside.as_ref()) {
+    let read = match image.as_ref().or(beside.as_ref()) {
         Some(path) => read_image(gather, path),
-        None => (Known::Known(None), None),
+        None => Image { release: Known::Known(None), arch: None, damage: None },
     };
     let configs = [format!("boot/config-{release}"), in_tree("config"), in_tree("build/.config")];
     let config = configs.into_iter().find(|path| is_file(gather, path));
@@ -106,7 +108,8 @@ fn kernel(
     let at = image.clone().or_else(|| modules_dir.clone()).unwrap_or_default();
     Kernel {
         release: release.to_owned(),
-        image_release,
+        image_release: read.release,
+        image_damage: read.damage,
         has_modules_dep: ["modules.dep", "modules.dep.bin"]
             .iter()
             .any(|name| is_file(gather, &in_tree(name))),
@@ -115,7 +118,7 @@ fn kernel(
         initrd_compressions: compressions(release, settings.as_ref()),
         initrds: initrds.collect(),
         flavours: flavours(release),
-        arch: arch(release, settings.as_ref()).or(image_arch),
+        arch: arch(release, settings.as_ref()).or(read.arch),
         image,
         modules_dir,
         config,
@@ -123,23 +126,37 @@ fn kernel(
     }
 }
 
-/// The release that the image says it is, and its machine. An image that says none is noted as trouble.
-pub(super) fn read_image(gather: &Gather<'_>, path: &str) -> (Known<Option<String>>, Option<String>) {
+/// What a kernel image says of itself.
+pub(super) struct Image {
+    pub(super) release: Known<Option<String>>,
+    arch: Option<String>,
+    pub(super) damage: Option<String>,
+}
+
+/// What the image at `path` says of itself. One that says nothing is noted as trouble.
+pub(super) fn read_image(gather: &Gather<'_>, path: &str) -> Image {
+    let unknown = |needs: String| Image { release: Known::Unknown { needs }, arch: None, damage: None };
     let mut content = match gather.found(gather.tree.open(path)) {
         Found::Present((content, _)) => content,
-        Found::Absent => return (Known::unknown(format!("the kernel image `{path}`")), None),
-        Found::Unreadable { needs } => return (Known::unknown(needs), None),
+        Found::Absent => return unknown(format!("the kernel image `{path}`")),
+        Found::Unreadable { needs } => return unknown(needs),
     };
-    let unknown = || Known::unknown(format!("a whole kernel image `{path}`"));
+    let needs = || format!("a whole kernel image `{path}`");
     match kernel_image::read(&mut content) {
-        Ok(image) => (image.release.map_or_else(unknown, |release| Known::Known(Some(release))), image.arch),
+        Ok(image) => {
+            let release =
+                image.release.map_or_else(|| Known::unknown(needs()), |own| Known::Known(Some(own)));
+            Image { release, arch: image.arch, damage: None }
+        }
         Err(error) => {
-            let kind = match error {
-                KernelImageError::Io(_) => ProblemKind::Unreadable,
-                KernelImageError::Unsupported(_) | KernelImageError::Truncated(_) => ProblemKind::Malformed,
+            let (kind, damage) = match error {
+                KernelImageError::Io(_) => (ProblemKind::Unreadable, None),
+                KernelImageError::Unsupported(_) | KernelImageError::Truncated(_) => {
+                    (ProblemKind::Malformed, Some(error.to_string()))
+                }
             };
             gather.note(Problem { at: Place::file(path), kind, message: format!("`{path}`: {error}") });
-            (unknown(), None)
+            Image { damage, ..unknown(needs()) }
         }
     }
 }

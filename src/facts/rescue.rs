@@ -119,6 +119,7 @@ mod tests {
             release: release.to_owned(),
             image: image.then(|| format!("boot/vmlinuz-{release}")),
             image_release: Known::Known(None),
+            image_damage: None,
             modules_dir: modules.then(|| format!("lib/modules/{release}")),
             has_modules: Known::Known(true),
             has_modules_dep: modules,

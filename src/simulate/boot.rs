@@ -101,6 +101,7 @@ fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target], trees: &Tree
             .initrds
             .last()
             .map_or_else(|| entry.kernel_at.clone(), |file| Place::file(file.path.as_str()));
+        let cannot_start = early::cannot_start(scene.view, Some(evidence.clone()));
         let on_target = |target: &Target| {
             let mut steps = Vec::new();
             steps.extend(firmware::step(scene, target));
@@ -109,8 +110,8 @@ fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target], trees: &Tree
             let (to_root, fate) = to_root(scene, target, release, &evidence);
             steps.push(initrds.step(scene.view, scene.cmdline, target, &to_root));
             steps.extend(to_root);
-            match early::cannot_start(scene.view, Some(evidence.clone())) {
-                Some(step) => steps.push(step),
+            match &cannot_start {
+                Some(step) => steps.push(step.clone()),
                 None => steps.extend(init::step(scene, target, &fate)),
             }
             let (mounts_step, mounts) = mounts::step(scene, target, &fate);

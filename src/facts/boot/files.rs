@@ -78,8 +78,7 @@ impl<'a> BootFiles<'a> {
 
     /// The release that the kernel image at `path` says it is.
     pub(super) fn image_release(&self, path: &str) -> Option<String> {
-        let (release, _) = kernels::read_image(self.gather, path);
-        release.get().cloned().flatten()
+        kernels::read_image(self.gather, path).release.get().cloned().flatten()
     }
 
     /// The name of the file that `path` leads to: SLES's `boot/vmlinuz` is a link to `vmlinuz-3.0.101-default`.

@@ -121,6 +121,8 @@ pub(super) struct Drivers<'a> {
     foreign_releases: Vec<&'a str>,
     /// Modules of the image by name.
     present: BTreeMap<&'a ModuleName, &'a Module>,
+    /// By the modaliases asked for, the modules of the image that say of themselves that they answer to it.
+    own: BTreeMap<&'a str, BTreeSet<&'a ModuleName>>,
     /// What the image's tables say.
     tables_of_image: Tables<'a>,
     in_tree: &'a InTree<'a>,
@@ -175,6 +177,7 @@ impl<'a> Drivers<'a> {
             has_initrd: sources.has_initrd,
             initrd_known: sources.initrd_known,
             foreign_releases,
+            own: own_aliases(&present, names),
             present,
             no_autoload: view.autoload().err().or_else(|| tables_of_image.trouble().map(str::to_owned)),
             no_modprobe: view.modprobe().err(),
@@ -348,9 +351,13 @@ impl<'a> Drivers<'a> {
         if !by_hand.is_empty() {
             return by_hand;
         }
-        let own = self.present.values().filter(|module| answers(module, modalias)).map(|m| m.name.clone());
-        let mut all: Vec<ModuleName> =
-            self.tables_of_image.answering(modalias).into_iter().chain(own).collect();
+        let asked_before = self.own.get(modalias);
+        let own: Vec<ModuleName> = match asked_before {
+            Some(modules) => modules.iter().map(|module| (*module).clone()).collect(),
+            None => self.present.values().filter(|m| answers(m, modalias)).map(|m| m.name.clone()).collect(),
+        };
+        let mut all = self.tables_of_image.answering(modalias);
+        all.extend(own);
         all.sort();
         all.dedup();
         all
@@ -446,6 +453,26 @@ fn failed(driver: ModuleName, failure: LoadFailure) -> Binding {
 fn takes_device(module: &ModuleName, modalias: &str) -> bool {
     let declines = module.as_str() == "uas" && modalias.starts_with("usb:") && modalias.contains(BULK_ONLY);
     !declines && !DECLINING.contains(&module.as_str())
+}
+
+/// By each of `names`, the modules of the image that answer to it by their own `.modinfo`: looked at once for all
+/// targets.
+fn own_aliases<'a>(
+    present: &BTreeMap<&'a ModuleName, &'a Module>,
+    names: &[&'a str],
+) -> BTreeMap<&'a str, BTreeSet<&'a ModuleName>> {
+    let wanted = modules::Names::new(names);
+    let mut own: BTreeMap<&str, BTreeSet<&ModuleName>> =
+        names.iter().map(|name| (*name, BTreeSet::new())).collect();
+    for (name, module) in present {
+        let aliases = module.info.iter().flat_map(|info| info.aliases());
+        for alias in aliases {
+            for answered in wanted.matching(alias.as_bytes()).filter_map(|index| names.get(index)) {
+                own.entry(answered).or_default().insert(name);
+            }
+        }
+    }
+    own
 }
 
 /// Whether a module's own `.modinfo` answers to `name`.

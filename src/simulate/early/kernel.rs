@@ -45,6 +45,13 @@ pub(in crate::simulate) fn kernel(file: &KernelFile<'_>) -> Step {
             format!("`{path}` is there, but `lib/modules/{release}` is not: it has no modules to load");
         return Step::ok(StepName::Kernel, detail, Some(at.clone()));
     };
+    if let Some(damage) = kernel.image_damage.as_deref().filter(|_| kernel.image.as_deref() == Some(path)) {
+        return Step::fails(
+            StepName::Kernel,
+            format!("no loader starts `{path}`: {damage}"),
+            Some(Place::file(path)),
+        );
+    }
     if let Some(own) = kernel.image_release.get().and_then(Option::as_deref)
         && own != release
     {
