@@ -20,6 +20,8 @@ struct Record {
     machine: String,
     cmdline: String,
     initrd: String,
+    #[serde(default)]
+    initrd_files: BTreeMap<String, String>,
     config_files: BTreeMap<String, String>,
     nics: Vec<Nic>,
     slots: Vec<String>,
@@ -74,7 +76,7 @@ const SETUP_LINK: &str = "SUBSYSTEM!=\"net\", GOTO=\"end\"\nIMPORT{builtin}=\"ne
 const DEFAULT_LINK: &str = "[Match]\nOriginalName=*\n\n[Link]\nNamePolicy=keep kernel database onboard slot path\nMACAddressPolicy=persistent\n";
 
 /// The initrd: an image with udev, and the drivers of the disk alone or all.
-fn initrd(kernel: &Kernel, all: bool) -> Vec<u8> {
+fn initrd(kernel: &Kernel, record: &Record) -> Vec<u8> {
     let mut archive = Archive::new();
     archive.program("init", "#!/bin/sh\nexport PATH=/sbin:/usr/sbin:/bin:/usr/bin\n. /scripts/functions\n");
     archive.file("scripts/functions", "#!/bin/sh\n").file("conf/initramfs.conf", "MODULES=most\n");
@@ -91,7 +93,10 @@ fn initrd(kernel: &Kernel, all: bool) -> Vec<u8> {
     archive.file("usr/lib/systemd/network/99-default.link", DEFAULT_LINK);
     archive.link("lib", "usr/lib").link("sbin", "usr/sbin").link("bin", "usr/bin");
     let disk = kernel.only(&["virtio_pci", "virtio_blk", "ext4"]);
-    let kernel = if all { kernel } else { &disk };
+    let kernel = if record.initrd.contains("most") { kernel } else { &disk };
+    for (path, text) in &record.initrd_files {
+        archive.file(path, text.as_str());
+    }
     kernel.add_to(&mut archive, "usr/lib/modules");
     archive.build()
 }
@@ -117,7 +122,7 @@ fn predict(record: &Record, target: &Target) -> Boot {
         )
         .file("usr/lib/systemd/system-generators/netplan", "")
         .file(&format!("boot/vmlinuz-{RELEASE}"), common::pack::bzimage(RELEASE))
-        .file(&format!("boot/initrd.img-{RELEASE}"), initrd(&kernel, record.initrd.contains("most")))
+        .file(&format!("boot/initrd.img-{RELEASE}"), initrd(&kernel, record))
         .link("sbin", "usr/sbin")
         .link("lib", "usr/lib")
         .link(

@@ -62,7 +62,7 @@ const BELOW: [(&str, &str); 20] = [
     ("etc/lvm/devices/", ""),
     ("etc/mdadm.conf.d/", ""),
     ("etc/mdadm/mdadm.conf.d/", ""),
-    ("etc/udev/rules.d/70-persistent", ""),
+    ("etc/udev/rules.d/", ".rules"),
     ("etc/systemd/network/", ".link"),
     ("usr/lib/systemd/network/", ".link"),
     ("lib/systemd/network/", ".link"),
