@@ -117,8 +117,8 @@ impl<'a> InitrdView<'a> {
         self.read.iter().any(|(initrd, _)| initrd.has_systemd.get() == Some(&true))
     }
 
-    /// Whether something in it loads modules as devices appear: udev with its rule, busybox' mdev told so, Alpine's
-    /// `nlplug-findfs`.
+    /// Whether something in it loads modules as devices appear: udev with its rule, a script that goes through `/sys`,
+    /// busybox' mdev told so, Alpine's `nlplug-findfs`.
     ///
     /// # Errors
     /// Why nothing does, in words.
@@ -126,9 +126,11 @@ impl<'a> InitrdView<'a> {
         if self.kind() == Kind::MkinitrdNash {
             return Err("its init script loads by name alone what is listed in it".to_owned());
         }
-        let by_mdev =
-            self.text("etc/mdev.conf").is_some_and(|text| memmem::find(text, b"MODALIAS").is_some());
-        if by_mdev || self.has_any(&["sbin/nlplug-findfs", "usr/sbin/nlplug-findfs"]) {
+        let mentions =
+            |path, word: &[u8]| self.text(path).is_some_and(|text| memmem::find(text, word).is_some());
+        let by_script = self.kind() == Kind::Other && mentions(INIT, b"modalias");
+        let by_mdev = mentions("etc/mdev.conf", b"MODALIAS");
+        if by_script || by_mdev || self.has_any(&["sbin/nlplug-findfs", "usr/sbin/nlplug-findfs"]) {
             return Ok(());
         }
         let Some(udev) = UDEV.iter().find(|path| self.has_any(&[path])) else {
@@ -144,7 +146,11 @@ impl<'a> InitrdView<'a> {
         {
             return Err("udev cannot load modules: the initrd lacks `libkmod.so.2`".to_owned());
         }
-        // What starts it in initramfs-tools is a script of its own.
+        // What starts it in mkinitcpio's images without systemd is a hook, in initramfs-tools a script of its own.
+        let is_hooked = self.has_systemd() || !self.lists_without("hooks", "udev");
+        if self.kind() == Kind::Mkinitcpio && !is_hooked {
+            return Err("`udev` is not among the hooks of the initrd".to_owned());
+        }
         if self.kind() == Kind::InitramfsTools && self.lists_without("scripts/init-top", "udev") {
             return Err("no script of the initrd starts udev".to_owned());
         }

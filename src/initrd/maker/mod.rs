@@ -71,7 +71,8 @@ pub struct Maker {
     pub hostonly: Option<bool>,
     /// The dracut modules in it (`dm`, `lvm`, `multipath`), or the hooks of another maker.
     pub modules: Vec<String>,
-    /// The command line that is baked in (dracut's `etc/cmdline.d/*.conf` and `etc/cmdline`).
+    /// The command line that is baked in: dracut's `etc/cmdline.d/*.conf` and `etc/cmdline`, and what other kinds set
+    /// instead (`ROOT=` of initramfs-tools, nash's `mkrootdev`, SUSE's `rootdev`).
     pub cmdline: Vec<BakedArgument>,
     /// The modules that scripts and lists load by name, in the order in which they are loaded.
     pub loads: Vec<ScriptModule>,
@@ -86,12 +87,10 @@ pub(super) fn recognise(image: &Image) -> Maker {
     match kind {
         Kind::Dracut => dracut::describe(image, &mut maker),
         Kind::InitramfsTools => describe_initramfs_tools(image, &mut maker),
-        Kind::MkinitrdNash => scripts::nash(image, &mut maker.loads),
+        Kind::MkinitrdNash => scripts::nash(image, &mut maker),
         Kind::MkinitrdSuse => scripts::suse(image, &mut maker),
         Kind::Mkinitcpio => describe_mkinitcpio(image, &mut maker),
-        Kind::Other => {
-            scripts::nash(image, &mut maker.loads);
-        }
+        Kind::Other => scripts::nash(image, &mut maker),
     }
     modules_load_d(image, &mut maker.loads);
     maker
@@ -126,8 +125,18 @@ fn describe_initramfs_tools(image: &Image, maker: &mut Maker) {
     let first = ["conf/arch.conf", "conf/initramfs.conf"].map(|path| path.as_bytes().to_vec());
     let below = image.list("conf/conf.d").into_iter().map(|entry| entry.path().to_vec());
     for path in first.into_iter().chain(below) {
-        for assignment in assignments(image.text(&path).unwrap_or_default()) {
-            maker.settings.insert(assignment.key, assignment.value);
+        for Assignment { key, value, line } in assignments(image.text(&path).unwrap_or_default()) {
+            // The init script starts with these, and what the command line says replaces them.
+            let name = match key.as_str() {
+                "ROOT" => Some("root"),
+                "ROOTFSTYPE" => Some("rootfstype"),
+                _ => None,
+            };
+            if let Some(name) = name.filter(|_| !value.is_empty() && !value.contains('$')) {
+                let path = String::from_utf8_lossy(&path).into_owned();
+                maker.cmdline.push(BakedArgument { argument: format!("{name}={value}"), path, line });
+            }
+            maker.settings.insert(key, value);
         }
     }
     maker.hostonly = match maker.settings.get("MODULES").map(String::as_str) {
@@ -144,7 +153,11 @@ fn describe_mkinitcpio(image: &Image, maker: &mut Maker) {
     for assignment in assignments(image.text("config").unwrap_or_default()) {
         let words = assignment.value.split_whitespace();
         match assignment.key.as_str() {
-            "HOOKS" => maker.modules.extend(words.map(str::to_owned)),
+            "EARLYHOOKS" | "HOOKS" => {
+                let new = words.filter(|word| !maker.modules.iter().any(|known| known == word));
+                let new: Vec<String> = new.map(str::to_owned).collect();
+                maker.modules.extend(new);
+            }
             "MODULES" => maker.loads.extend(words.map(|name| ScriptModule {
                 name: ModuleName::new(name),
                 path: "config".to_owned(),

@@ -28,11 +28,11 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// A line of a script or list in an image of this kind. initramfs-tools sets `MODPROBE_OPTIONS=-qb` in its init, so
-    /// that its modprobe minds the blacklist for names as well.
+    /// A line of a script or list in an image of this kind. initramfs-tools sets `MODPROBE_OPTIONS=-qb` in its init, and
+    /// mkinitcpio's calls `modprobe -qab`, so that the blacklist counts for names as well.
     pub(super) fn of_script(load: &ScriptModule, kind: Kind) -> Self {
         let ScriptModule { name, with_dependencies, .. } = load;
-        let minds_blacklist = kind == Kind::InitramfsTools;
+        let minds_blacklist = matches!(kind, Kind::InitramfsTools | Kind::Mkinitcpio);
         Self { name: name.clone(), with_dependencies: *with_dependencies, minds_blacklist }
     }
 
@@ -43,6 +43,7 @@ impl Named {
         for param in &line.params {
             let counts = match param.name.replace('-', "_").as_str() {
                 "rd.driver.pre" | "rd.driver.post" | "rdloaddriver" | "rdinsmodpost" => kind == Kind::Dracut,
+                "earlymodules" => kind == Kind::Mkinitcpio,
                 "modules_load" | "rd.modules_load" => systemd,
                 _ => false,
             };
@@ -50,7 +51,7 @@ impl Named {
             named.extend(names.filter(|name| !name.is_empty()).map(|name| Self {
                 name: ModuleName::new(name),
                 with_dependencies: true,
-                minds_blacklist: systemd,
+                minds_blacklist: systemd || kind == Kind::Mkinitcpio,
             }));
         }
         named
