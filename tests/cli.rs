@@ -390,3 +390,67 @@ fn a_machine_is_written_as_a_target_and_booted_on() {
     assert_eq!(code(&nothing), 2);
     assert!(stderr(&nothing).contains("holds no `sys/devices`"), "{}", stderr(&nothing));
 }
+
+/// The small systems, and a terminal's width.
+const SYSTEMS: [&str; 3] = [DEMO, "testdata/systems/debian12-vm", "testdata/systems/rhel9-lvm-devicesfile"];
+const COLUMNS: usize = 80;
+
+#[test]
+fn chains_and_matrix_of_every_system_on_every_target_fit_80_columns() {
+    for system in SYSTEMS {
+        let output = bootproof(&["boot", system]);
+        let text = stdout(&output);
+        for line in text.lines() {
+            assert!(line.chars().count() <= COLUMNS, "{system}: {line}");
+        }
+        // Plain ASCII: it has to be readable on a serial console.
+        assert!(text.is_ascii(), "{system}");
+        for target in ["same", "kvm", "vmware-lsi", "aws-nitro", "virtualbox"] {
+            assert!(text.contains(&format!("\n  {target} ")), "{system}: {target}");
+        }
+    }
+}
+
+#[test]
+fn boot_asks_about_all_targets_and_prints_only_the_boots_in_each_format() {
+    let run = |format: &str| stdout(&bootproof(&["boot", DEMO, "--format", format]));
+    let json: serde_json::Value = serde_json::from_str(&run("json")).unwrap();
+    let targets = json["targets"].as_array().unwrap().len();
+    assert_eq!(json["boots"].as_array().unwrap().len(), 2 * targets);
+    assert!(targets > 20);
+    for boot in json["boots"].as_array().unwrap() {
+        let failing = boot["steps"].as_array().unwrap().iter().find(|step| step["state"] == "fails");
+        assert_eq!(boot["failed_at"], failing.map_or(serde_json::Value::Null, |step| step["step"].clone()));
+        assert_eq!(boot["outcome"] == "fails", failing.is_some());
+    }
+    for format in ["text", "markdown", "html"] {
+        let text = run(format);
+        assert!(text.contains("stops at disk-driver") && text.contains("oracle-cloud"), "{format}");
+        assert!(!text.contains("Nothing found") && !text.contains("Findings"), "{format}");
+    }
+    let page = run("html");
+    assert!(page.contains("href=\"#boot-1\"") && page.contains("id=\"boot-1\""));
+}
+
+#[test]
+fn boot_ends_with_1_if_a_default_entry_is_known_not_to_come_up() {
+    assert_eq!(code(&bootproof(&["boot", DEMO, "--target", "kvm"])), 1);
+    let unknown = ["boot", "testdata/systems/debian12-vm", "--target", "same"];
+    assert_eq!(code(&bootproof(&unknown)), 0);
+}
+
+#[test]
+fn titles_of_entries_are_shown_and_never_acted_upon() {
+    let root = bare_root();
+    fs::create_dir_all(root.path().join("boot/grub")).unwrap();
+    let menu = "menuentry '\x1b[31m<script>alert(1)</script> | [x](http://example.com)' {\n linux /vmlinuz-6.1.0 \
+                root=/dev/sda1\n}\n";
+    fs::write(root.path().join("boot/grub/grub.cfg"), menu).unwrap();
+    for format in ["text", "markdown", "html", "json"] {
+        let said = stdout(&bootproof(&["boot", text(root.path()), "-t", "kvm", "--format", format]));
+        assert!(!said.contains('\x1b'), "{format}");
+        assert!(said.contains("alert(1)"), "{format}: {said}");
+        assert!(format == "json" || format == "text" || !said.contains("<script"), "{format}");
+        assert!(format != "markdown" || !said.contains("[x](http"), "{format}");
+    }
+}

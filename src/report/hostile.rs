@@ -1,5 +1,7 @@
 //! What the audited system says is shown and never acted upon, in every format.
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::{Part, Report, html, json, markdown, sample, text};
 
 /// Names and lines that a hostile system may hold.
@@ -15,12 +17,14 @@ const HOSTILE: [&str; 9] = [
     "left \u{202e}right\u{200b}",
 ];
 
-fn all(report: &Report) -> [(&'static str, String); 5] {
+fn all(report: &Report) -> [(&'static str, String); 7] {
     [
         ("text", text::render(report, text::Colour::Plain)),
         ("boots", text::render_boots(report, text::Colour::Plain)),
         ("markdown", markdown::render(report, Part::Whole).unwrap()),
         ("html", html::render(report, Part::Whole).unwrap()),
+        ("boots in markdown", markdown::render(report, Part::Boots).unwrap()),
+        ("boots in html", html::render(report, Part::Boots).unwrap()),
         ("json", json::render(report).unwrap()),
     ]
 }
@@ -40,7 +44,9 @@ fn no_format_lets_a_control_character_through() {
 #[test]
 fn colours_come_from_bootproof_alone() {
     for hostile in HOSTILE {
-        let styled = text::render(&sample::with_everywhere(hostile), text::Colour::Styled);
+        let report = sample::with_everywhere(hostile);
+        let styled =
+            text::render(&report, text::Colour::Styled) + &text::render_boots(&report, text::Colour::Styled);
         for sequence in styled.split('\u{1b}').skip(1) {
             let end = sequence.find(|c: char| c.is_ascii_alphabetic());
             assert_eq!(end.and_then(|end| sequence.get(end..=end)), Some("m"), "{hostile:?}");
@@ -50,12 +56,27 @@ fn colours_come_from_bootproof_alone() {
 }
 
 #[test]
+fn chains_and_matrix_fit_80_columns_whatever_the_names() {
+    let long = ["x".repeat(500), "word ".repeat(200), "\u{5bbd}".repeat(300), "\u{1b}".repeat(100)];
+    for hostile in HOSTILE.into_iter().chain(long.iter().map(String::as_str)) {
+        let text = text::render_boots(&sample::with_everywhere(hostile), text::Colour::Plain);
+        let widest = text.lines().max_by_key(|line| line.width()).unwrap();
+        assert!(widest.width() <= 80, "{hostile:?}: {widest}");
+    }
+    let text = text::render_boots(&sample::many(), text::Colour::Plain);
+    assert!(text.lines().all(|line| line.width() <= 80));
+}
+
+#[test]
 fn html_has_no_tag_or_attribute_from_the_system() {
     let tags = |page: &str| page.matches('<').count();
     let harmless = tags(&html::render(&sample::with_everywhere("harmless"), Part::Whole).unwrap());
+    let harmless_boots = tags(&html::render(&sample::with_everywhere("harmless"), Part::Boots).unwrap());
     for hostile in HOSTILE.into_iter().filter(|hostile| !hostile.contains(['`', '[', '\n'])) {
         let page = html::render(&sample::with_everywhere(hostile), Part::Whole).unwrap();
         assert_eq!(tags(&page), harmless, "{hostile:?}");
+        let page = html::render(&sample::with_everywhere(hostile), Part::Boots).unwrap();
+        assert_eq!(tags(&page), harmless_boots, "{hostile:?}");
     }
     for hostile in HOSTILE {
         let page = html::render(&sample::with_everywhere(hostile), Part::Whole).unwrap();

@@ -71,7 +71,7 @@ fn link(out: &mut String, step: &StepView, is_last: bool) {
         };
         match index {
             0 => line(out, &format!("  {style}{mark}{style:#} {} {text}", padded(step.name, NAME))),
-            _ => line(out, &format!("   {FAINT}{rail}{FAINT:#}{}{text}", " ".repeat(LINK - 2 + NAME + 2))),
+            _ => line(out, &format!("   {FAINT}{rail}{FAINT:#}{}{text}", " ".repeat(LINK - 2 + NAME + 1))),
         }
     }
 }
