@@ -179,8 +179,12 @@ impl Trial<'_> {
             return None;
         }
         let modprobe = &self.facts.modprobe;
+        // Kernels before 3.9 ask by the module's own name, to which no blacklist applies.
+        let by_alias =
+            self.tables.is_none_or(|tables| !tables.matching(&[&format!("fs-{fstype}")]).is_empty());
+        let blacklists = modprobe.blacklists.iter().filter(|_| by_alias);
         let installs = modprobe.installs.iter().filter(|line| line.is_disabling);
-        let line = installs.chain(&modprobe.blacklists).find(|line| line.module == module.as_str())?;
+        let line = installs.chain(blacklists).find(|line| line.module == module.as_str())?;
         Some(format!("`{}`", line.at))
     }
 

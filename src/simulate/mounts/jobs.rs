@@ -9,14 +9,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::filesystem::Trial;
+use super::lvm;
 use super::settings::Settings;
 use super::units::{Kind, Pull, Unit, Units};
 use super::{Reason, names};
 use crate::facts::block_devices::BlockDevice;
+use crate::facts::command_line::CommandLine;
 use crate::facts::{Facts, Known};
-use crate::parse::device_spec::DeviceName;
+use crate::parse::device_spec::{DeviceName, DeviceSpec};
 use crate::parse::time_span::TimeSpan;
 use crate::simulate::devices::{Machine, Resolution};
+use crate::target::Target;
 
 /// What a unit's job comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +61,8 @@ pub(super) struct Jobs<'a> {
     pub(super) facts: &'a Facts,
     pub(super) units: &'a Units<'a>,
     pub(super) settings: &'a Settings<'a>,
+    pub(super) cmdline: Option<&'a CommandLine>,
+    pub(super) target: &'a Target,
     pub(super) machine: &'a Machine<'a>,
     pub(super) trial: &'a Trial<'a>,
     /// The names of encrypted volumes that the initrd has opened.
@@ -265,6 +270,9 @@ impl<'a> Jobs<'a> {
             }
         }
         if let DeviceName::Removable(name) = &unit.device.name {
+            if self.target.is_same() {
+                return Device::Unknown("knowing whether there is a disc in the drive".to_owned());
+            }
             let is_disc = ["sr", "scd", "cdrom", "dvd", "cdrw"].iter().any(|kind| name.starts_with(kind));
             return if is_disc && self.has_drive {
                 Device::There(None)
@@ -272,11 +280,24 @@ impl<'a> Jobs<'a> {
                 Device::Missing(format!("does not exist: there is no drive {name}"))
             };
         }
+        if let Some((vg, lv)) = self.volume(unit)
+            && let Some(why) = lvm::kept_back(self.facts, self.cmdline, &vg, &lv, self.target)
+        {
+            return Device::Missing(why);
+        }
         match self.machine.resolve(&unit.device) {
             Resolution::Exists { device, .. } => self.through_crypt(unit, device),
             Resolution::Missing { why } => Device::Missing(why),
             Resolution::Unknown { needs } => self.undecided(unit, needs),
         }
+    }
+
+    /// The logical volume that a line names, by its path or by what is on it.
+    fn volume(&self, unit: &Unit<'_>) -> Option<(String, String)> {
+        unit.device.volume().or_else(|| {
+            let name = self.machine.device_now(&unit.device)?.name.as_deref()?;
+            DeviceSpec::parse(&format!("/dev/{name}")).volume()
+        })
     }
 
     /// A UUID of what is inside an encrypted volume appears once that is opened.
@@ -311,6 +332,7 @@ impl<'a> Jobs<'a> {
                 let why = "does not exist: nothing that is known of this system makes it".to_owned();
                 Device::Missing(why)
             }
+            DeviceName::Software(name) if name.starts_with("zram") => Device::There(None),
             // Made by a service of its own.
             DeviceName::Software(_) | DeviceName::Other(_) => Device::Unknown(needs),
             // Names that move with the disks, of which nothing is known.
