@@ -306,13 +306,15 @@ pub(crate) const UDEV: [&str; 6] = [
 ];
 
 /// What opens LUKS volumes.
-const CRYPTSETUP: [&str; 6] = [
+const CRYPTSETUP: [&str; 8] = [
     "sbin/cryptsetup",
     "usr/sbin/cryptsetup",
     "bin/cryptsetup",
     "usr/bin/cryptsetup",
     "usr/lib/systemd/systemd-cryptsetup",
     "lib/systemd/systemd-cryptsetup",
+    "usr/bin/systemd-cryptsetup",
+    "bin/systemd-cryptsetup",
 ];
 
 /// What an image's file name says.

@@ -1,6 +1,7 @@
 //! The step `root-device`: `root=` names something that then exists, and the initrd can find it by that name.
 
 use super::Root;
+use super::stack::{Layer, Stack};
 use crate::initrd::Kind;
 use crate::parse::device_spec::{DeviceName, DeviceSpec};
 use crate::parse::mdadm;
@@ -44,6 +45,13 @@ impl<'a> Root<'a> {
 
     /// What root is on `machine`: arrays are called as the initrd's own mdadm.conf has it.
     pub(super) fn resolve(&self, spec: &DeviceSpec, machine: &Machine<'a>) -> Resolution<'a> {
+        if let DeviceName::Mapper(name) = &spec.name
+            && !machine.is_same()
+            && matches!(Stack::of(self, machine, spec).layers.first(), Some(Layer::Multipath { .. }))
+            && let Ok(why) = self.name_of_single_path(name, machine)
+        {
+            return Resolution::Exists { device: None, why: format!("is there: {why}") };
+        }
         let (DeviceName::Md(name), true) = (&spec.name, self.view.main().is_some()) else {
             return machine.resolve(spec);
         };

@@ -26,37 +26,45 @@ impl<'a> Root<'a> {
         if machine.is_same() {
             return Ok(format!("the initrd has multipath and dm_multipath for {name}"));
         }
-        let facts = &self.facts.multipath;
-        let target = machine.target();
-        let at =
-            facts.aliases.iter().find(|alias| name.starts_with(&alias.alias)).map(|alias| alias.at.clone());
-        let fails = |why: &str| {
+        let alias = self.facts.multipath.aliases.iter().find(|alias| name.starts_with(&alias.alias));
+        self.name_of_single_path(name, machine).map_err(|why| {
             let detail = format!(
                 "{is}, which follows from the WWID of the old storage; the disk of {} has another one and a single path: \
                  {why}",
-                target.name
+                machine.target().name
             );
-            Err(Trouble::Fails(detail, at.clone()))
-        };
-        let view = TargetView::from(target);
-        if facts.blacklists_all || facts.blacklisted_prefixes.contains(&view.disk_prefix) {
-            return fails("the blacklist keeps multipath from it");
+            Trouble::Fails(detail, alias.map(|alias| alias.at.clone()))
+        })
+    }
+
+    /// How the single disk of another machine gets the name.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(super) fn name_of_single_path(
+        &self,
+        name: &str,
+        machine: &Machine<'a>,
+    ) -> Result<String, &'static str> {
+        let facts = &self.facts.multipath;
+        let target = machine.target();
+        if facts.blacklists_all || facts.blacklisted_prefixes.contains(&TargetView::from(target).disk_prefix)
+        {
+            return Err("the blacklist keeps multipath from it");
         }
         match facts.takes_single_paths.get() {
-            Some(false) => fails("multipath leaves it alone"),
-            None => fails("even where multipath takes it, it has another name"),
+            Some(false) => Err("multipath leaves it alone"),
+            None => Err("even where multipath takes it, it has another name"),
             Some(true) if facts.aliases.is_empty() && is_first_alias(name) => {
                 let friendly = facts.user_friendly_names.as_ref().is_some_and(|set| set.value == "yes");
+                // No disk has that name yet, so the first one that multipath takes gets it.
                 if friendly {
-                    // No disk has that name yet, so the first one that multipath takes gets it.
-                    return Ok(format!(
-                        "multipath takes the single disk of {} and calls it mpatha",
-                        target.name
-                    ));
+                    Ok(format!("multipath takes the single disk of {} and calls it mpatha", target.name))
+                } else {
+                    Err("it is called by its WWID")
                 }
-                fails("it is called by its WWID")
             }
-            Some(true) => fails("multipath takes it, but gives it another name"),
+            Some(true) => Err("multipath takes it, but gives it another name"),
         }
     }
 }
