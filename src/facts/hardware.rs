@@ -21,6 +21,9 @@ const MAX_DISKS: usize = 1024;
 pub struct Hardware {
     /// Its disks, by name; empty if the input does not hold `/sys`.
     pub disks: Vec<Disk>,
+    /// Whether UEFI has started it, and not BIOS; null if the input does not hold `/sys`. `/sys/firmware/efi` is there with
+    /// UEFI alone.
+    pub is_uefi: Option<bool>,
 }
 
 /// A disk of the machine.
@@ -42,7 +45,11 @@ pub fn gather(gather: &Gather<'_>) -> Hardware {
     // Devices made by software and drives with removable media are nothing to boot from.
     let software = ["loop", "ram", "zram", "dm-", "md", "nbd", "drbd", "fd", "sr", "zd"];
     let disks = names.filter(|name| !software.iter().any(|prefix| name.starts_with(prefix)));
-    Hardware { disks: disks.filter_map(|name| disk(gather, name)).collect() }
+    let is_uefi = match gather.tree.exists("sys/firmware/efi") {
+        true => Some(true),
+        false => gather.tree.exists("sys/firmware/acpi").then_some(false),
+    };
+    Hardware { disks: disks.filter_map(|name| disk(gather, name)).collect(), is_uefi }
 }
 
 fn disk(gather: &Gather<'_>, name: String) -> Option<Disk> {

@@ -8,12 +8,16 @@
 pub mod asked;
 pub mod block_devices;
 pub mod boot;
+pub mod boot_disks;
 pub mod command_line;
 pub mod crypttab;
 pub mod dracut;
+pub mod esp;
+pub mod file_systems;
 pub mod fstab;
 mod gather;
 mod glob;
+pub mod grub;
 pub mod hardware;
 pub mod init;
 pub mod initramfs_tools;
@@ -56,6 +60,14 @@ pub struct Facts {
     pub kernels: Vec<kernels::Kernel>,
     /// Boot loader configuration.
     pub boot: boot::BootConfig,
+    /// GRUB as it is installed in the system's folder.
+    pub grub: grub::GrubInstall,
+    /// The EFI system partition and the loaders on it.
+    pub esp: esp::Esp,
+    /// Partition tables and first sectors of the disks, as far as the input says.
+    pub boot_disks: Vec<boot_disks::BootDisk>,
+    /// Features of file systems, as far as the input says.
+    pub file_systems: Vec<file_systems::FileSystem>,
     /// The disks that the system has now, where the input says.
     pub hardware: hardware::Hardware,
     /// The programs that the kernel or an initrd may start first.
@@ -172,11 +184,18 @@ impl Facts {
         let rescue = rescue::gather(gather, &fstab, kernels);
         let network = network::gather(gather);
         let ppp = ppp::gather(gather, &network);
+        let mut grub = grub::gather(gather);
+        grub.version = grub::version(&packages);
+        let esp = esp::gather(gather, &fstab);
         let libraries = libraries::gather(gather);
         let tls = tls::gather(gather, &libraries, &packages);
         Self {
             system,
             packages,
+            grub,
+            esp,
+            boot_disks: boot_disks::gather(gather),
+            file_systems: file_systems::gather(gather),
             hardware: hardware::gather(gather),
             init: init::gather(gather, boot, &fstab),
             module_tables,

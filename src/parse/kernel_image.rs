@@ -80,7 +80,14 @@ pub fn read(content: &mut (impl Read + Seek)) -> Result<KernelImage, KernelImage
     content.seek(SeekFrom::Start(0))?;
     let mut head = Vec::new();
     content.take(HEAD).read_to_end(&mut head)?;
+    if head.is_empty() {
+        return Err(KernelImageError::Truncated("it has not a single byte"));
+    }
     if head.get(0x202..0x206) == Some(b"HdrS") && number(&head, 0x1fe, 2) == Some(0xaa55) {
+        let len = content.seek(SeekFrom::End(0))?;
+        if promised(&head).is_some_and(|promised| promised > len) {
+            return Err(KernelImageError::Truncated("its header promises more than there is"));
+        }
         return bz_image(&head);
     }
     if head.get(4..8) == Some(b"zimg") && head.starts_with(b"MZ") {
@@ -99,6 +106,18 @@ pub fn read(content: &mut (impl Read + Seek)) -> Result<KernelImage, KernelImage
     let from = head.len() as u64;
     content.seek(SeekFrom::Start(from))?;
     plain(&head, content)
+}
+
+/// Bytes that an x86 image has by its header: the setup's sectors behind the first one, and the kernel in units of 16
+/// bytes (`syssize`, four bytes wide since protocol 2.04).
+fn promised(head: &[u8]) -> Option<u64> {
+    let setup = match number(head, 0x1f1, 1)? {
+        0 => 4,
+        sectors => sectors as u64,
+    };
+    let wide = number(head, 0x206, 2)? >= 0x204;
+    let kernel = number(head, 0x1f4, if wide { 4 } else { 2 })? as u64;
+    Some((setup + 1) * 512 + kernel * 16)
 }
 
 /// An x86 image: everything is in the setup header.

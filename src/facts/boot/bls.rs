@@ -58,8 +58,12 @@ fn node(gather: &Gather<'_>, file: &File, variables: &Variables) -> Option<Node>
         cmdline: command_line(&entry.options, &file.path, variables),
         version: entry.version.map(|version| version.text),
         searched: None,
+        grub: None,
     };
-    Some(Node { id, title, at, action: Action::Bls(Box::new(raw)) })
+    // `grub_users` restricts an entry; without it, unlike `menuentry`, blscfg.c makes one that anybody may start.
+    let users = entry.grub_users.as_ref().and_then(|users| expanded(users, &file.path, variables).ok());
+    let is_restricted = users.is_some_and(|users| users.iter().any(|piece| !piece.text.trim().is_empty()));
+    Some(Node { id, title, at, is_restricted, action: Action::Bls(Box::new(raw)) })
 }
 
 /// The command line of `options`, or of the variable `default_kernelopts` if there are none.

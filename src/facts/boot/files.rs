@@ -6,7 +6,8 @@
 
 use std::path::Path;
 
-use crate::facts::{Gather, Known, kernels};
+use super::Volume;
+use crate::facts::{Gather, Known, esp, kernels};
 use crate::source::NodeKind;
 
 /// The files that loaders name.
@@ -41,19 +42,37 @@ impl<'a> BootFiles<'a> {
         }
     }
 
+    /// The file systems on which `written` leads to a file. `/boot` as a file system of its own may have a link
+    /// `boot -> .`, so that paths are right with and without `/boot` before them.
+    pub(super) fn volumes(&self, written: &str) -> Vec<Volume> {
+        let path = without_device(written).trim_start_matches('/');
+        let is_file =
+            |path: String| self.gather.tree.metadata(path).is_ok_and(|node| node.kind == NodeKind::File);
+        let is_on = |volume: &Volume| match volume {
+            Volume::Root => is_file(path.to_owned()),
+            Volume::Boot => is_file(format!("boot/{path}")),
+            Volume::Esp => is_file(format!("boot/efi/{path}")) || is_file(format!("efi/{path}")),
+        };
+        Volume::ALL.into_iter().filter(is_on).collect()
+    }
+
+    /// Whether the kernel at `path` is signed for Secure Boot; none if that cannot be told.
+    pub(super) fn is_signed(&self, path: &str) -> Option<bool> {
+        esp::is_signed(self.gather, path)
+    }
+
     /// The first of the places where `path` may be that has something.
     pub(super) fn look(&self, path: &str) -> Look {
         let path = without_device(path).trim_start_matches('/');
         let mut candidates = vec![path.to_owned(), format!("boot/{path}")];
-        if let Some((subvolume, below)) = path.split_once('/') {
-            if subvolume.starts_with('@') {
-                let below = below.split_once("/snapshot/").map_or(below, |(_, below)| below);
-                candidates.extend([below.to_owned(), format!("boot/{below}")]);
-            }
-            if subvolume.eq_ignore_ascii_case("efi") {
-                candidates.extend([format!("boot/efi/{path}"), format!("efi/{path}")]);
-            }
+        if let Some((subvolume, below)) = path.split_once('/')
+            && subvolume.starts_with('@')
+        {
+            let below = below.split_once("/snapshot/").map_or(below, |(_, below)| below);
+            candidates.extend([below.to_owned(), format!("boot/{below}")]);
         }
+        // systemd-boot's entries name files on the EFI system partition.
+        candidates.extend([format!("boot/efi/{path}"), format!("efi/{path}")]);
         for candidate in candidates {
             match self.gather.tree.metadata(&candidate) {
                 Ok(node) if node.kind == NodeKind::File => return Look::File(candidate, node.len),

@@ -11,8 +11,8 @@ use super::files::{BootFiles, Look};
 use super::menu::{Action, Node};
 use super::raw::Written;
 use super::values::{Value, Variables, expand};
-use super::{bls, condition, environment};
-use crate::facts::command_line::Piece;
+use super::{GrubFiles, GrubSearch, Stub, bls, condition, environment};
+use crate::facts::command_line::{Piece, PlacedValue};
 use crate::facts::{Found, Gather, Problem, ProblemKind};
 use crate::parse::grub_cfg::{self, If, Menu, Statement, Word};
 use crate::place::{Place, Span};
@@ -36,6 +36,8 @@ pub(super) struct Asked {
     pub(super) initrds: Vec<Written>,
     pub(super) hypervisor: Option<Written>,
     pub(super) searched: Option<(String, Place)>,
+    /// The device to look on, as last set or searched.
+    pub(super) grub: GrubFiles,
 }
 
 /// Carries a script out.
@@ -51,6 +53,10 @@ pub(super) struct Runner<'a> {
     is_over_limit: bool,
     nesting: u32,
     entries: usize,
+    /// How the configuration leads to another one.
+    stub: Option<Stub>,
+    /// A loop or an unknown command that may make entries was met.
+    may_lack_entries: bool,
 }
 
 impl<'a> Runner<'a> {
@@ -67,6 +73,8 @@ impl<'a> Runner<'a> {
             is_over_limit: false,
             nesting: 0,
             entries: 0,
+            stub: None,
+            may_lack_entries: false,
         }
     }
 
@@ -104,11 +112,22 @@ impl<'a> Runner<'a> {
     /// What an entry's commands ask for.
     pub(super) fn run_entry(&mut self, path: &Arc<str>, body: &[Statement]) -> Asked {
         let before = self.variables.clone();
-        self.asked = Asked { searched: self.asked.searched.take(), ..Asked::default() };
-        let searched = self.asked.searched.clone();
+        let (searched, grub) = (self.asked.searched.take(), std::mem::take(&mut self.asked.grub));
+        let start = Asked { searched, grub, ..Asked::default() };
+        self.asked = Asked { searched: start.searched.clone(), grub: start.grub.clone(), ..Asked::default() };
         self.within(path, |runner| runner.run(body));
         self.variables = before;
-        std::mem::replace(&mut self.asked, Asked { searched, ..Asked::default() })
+        std::mem::replace(&mut self.asked, start)
+    }
+
+    /// Whether every line of the menu is known: no loop and nothing unreadable was met.
+    pub(super) fn knows_menu(&self) -> bool {
+        !self.may_lack_entries && !self.is_over_limit
+    }
+
+    /// How the configuration leads to another one, if it does.
+    pub(super) fn take_stub(&mut self) -> Option<Stub> {
+        self.stub.take()
     }
 
     fn within<T>(&mut self, path: &Arc<str>, run: impl FnOnce(&mut Self) -> T) -> T {
@@ -152,7 +171,10 @@ impl<'a> Runner<'a> {
             result = match statement {
                 Statement::Command(words) => self.command(words),
                 Statement::If(decision) => self.decide(&decision.branches, decision),
-                Statement::Loop(_) => None,
+                Statement::Loop(_) => {
+                    self.may_lack_entries = true;
+                    None
+                }
                 Statement::Function { name, body } => {
                     self.functions.insert(name.clone(), body.as_slice().into());
                     Some(true)
@@ -191,7 +213,10 @@ impl<'a> Runner<'a> {
             return None;
         }
         let fields = self.fields(&menu.words);
-        let (title, id) = title_and_id(&fields)?;
+        let Some((title, id, is_restricted)) = title_and_id(&fields) else {
+            self.may_lack_entries = true;
+            return None;
+        };
         let body: Rc<[Statement]> = menu.body.as_slice().into();
         let path = Arc::clone(&self.path);
         let action = if menu.is_submenu { Action::Submenu(path, body) } else { Action::Script(path, body) };
@@ -199,6 +224,7 @@ impl<'a> Runner<'a> {
             id: id.unwrap_or_else(|| title.clone()),
             title,
             at: menu.span.at(&self.path),
+            is_restricted,
             action,
         });
         Some(true)
@@ -249,11 +275,18 @@ impl<'a> Runner<'a> {
             "false" => Some(false),
             "load_env" => self.load_environment(arguments),
             "source" | "." | "configfile" | "extract_entries_source" => {
+                self.note_stub(&name);
                 let Look::File(path, _) = self.files.look(&arguments.first()?.text()) else { return None };
                 self.include(&path).map(|()| true)
             }
             "blscfg" | "bls_import" => {
-                self.menu.extend(bls::nodes(self.gather, &self.variables));
+                let mut nodes = bls::nodes(self.gather, &self.variables);
+                for node in &mut nodes {
+                    if let Action::Bls(raw) = &mut node.action {
+                        raw.grub = Some(GrubFiles { command: "linux".to_owned(), ..self.asked.grub.clone() });
+                    }
+                }
+                self.menu.extend(nodes);
                 Some(true)
             }
             _ if name.starts_with("search") => self.search(&name, arguments),
@@ -271,8 +304,24 @@ impl<'a> Runner<'a> {
         if !is_name {
             return None;
         }
-        self.variables.insert(name.to_owned(), field.without_start(name.len() + 1));
+        let value = field.without_start(name.len() + 1);
+        if name == "root" {
+            let known = value.known_text().zip(value.place());
+            self.asked.grub.root = known.map(|(value, at)| PlacedValue { value, at });
+            self.asked.grub.search = None;
+        }
+        self.variables.insert(name.to_owned(), value);
         Some(true)
+    }
+
+    /// Remembers how a configuration on the EFI system partition leads to another one.
+    fn note_stub(&mut self, command: &str) {
+        let is_on_efi = self.path.starts_with("boot/efi/") || self.path.starts_with("efi/");
+        if is_on_efi && self.nesting == 1 && self.stub.is_none() {
+            let prefix = self.variables.get("prefix").map(Value::text).unwrap_or_default();
+            let grub = GrubFiles { command: command.to_owned(), kernel: prefix, ..self.asked.grub.clone() };
+            self.stub = Some(Stub { at: Place::file(Arc::clone(&self.path)), grub });
+        }
     }
 
     fn call(&mut self, name: &str, arguments: &[Value]) -> Option<bool> {
@@ -352,8 +401,22 @@ impl<'a> Runner<'a> {
         if is_uuid && argument.needs.is_none() {
             self.asked.searched = Some(((*text).clone(), at.clone()));
         }
+        let variable = variable.unwrap_or_else(|| "root".to_owned());
+        if variable == "root" {
+            let has = |names: [&str; 2]| texts.iter().any(|text| names.contains(&text.as_str()));
+            let by = match command {
+                _ if is_uuid => "uuid",
+                "search.fs_label" => "label",
+                "search.file" | "search.fs_file" => "file",
+                _ if has(["--label", "-l"]) => "label",
+                _ => "file",
+            };
+            let known = argument.needs.is_none();
+            self.asked.grub.search =
+                known.then(|| GrubSearch { by: by.to_owned(), value: (*text).clone(), at: at.clone() });
+        }
         let found = Value::unknown("the device that GRUB finds", at);
-        self.variables.insert(variable.unwrap_or_else(|| "root".to_owned()), found);
+        self.variables.insert(variable, found);
         None
     }
 
@@ -368,6 +431,7 @@ impl<'a> Runner<'a> {
                 let (kernel, rest) = arguments.split_first()?;
                 self.asked.kernel = Some(written(kernel));
                 self.asked.arguments = rest.to_vec();
+                name.clone_into(&mut self.asked.grub.command);
             }
             "initrd" | "initrd16" | "initrdefi" | "xen_initrd" => {
                 let files = arguments.iter().filter(|argument| !argument.text().starts_with("newc:"));
@@ -396,23 +460,25 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Title and `--id` of a menu entry's words: options and their values may stand before the title.
-fn title_and_id(fields: &[Value]) -> Option<(String, Option<String>)> {
+/// Title, `--id`, and whether only users may choose it, of a menu entry's words: options and their values may stand before
+/// the title. Unless `--unrestricted` stands there, an entry is for users alone (grub-core/commands/menuentry.c).
+fn title_and_id(fields: &[Value]) -> Option<(String, Option<String>, bool)> {
     let mut title = None;
     let mut id = None;
+    let mut is_restricted = true;
     let mut fields = fields.iter().map(Value::text);
     while let Some(field) = fields.next() {
         match field.as_str() {
             "--id" => id = fields.next(),
             "--class" | "--users" | "--hotkey" | "--source" => drop(fields.next()),
-            "--unrestricted" => {}
+            "--unrestricted" => is_restricted = false,
             _ if field.starts_with("--id=") => id = field.strip_prefix("--id=").map(str::to_owned),
             _ if field.starts_with("--") => {}
             _ if title.is_none() => title = Some(field),
             _ => {}
         }
     }
-    title.map(|title| (title, id))
+    title.map(|title| (title, id, is_restricted))
 }
 
 /// The pieces of the command line that GRUB hands to the kernel: a field with blanks is put into quotes, quotes and

@@ -3,7 +3,7 @@
 use super::files::BootFiles;
 use super::menu::Resolved;
 use super::raw::{RawEntry, Written};
-use super::{BootEntry, EntrySource};
+use super::{BootEntry, EntrySource, GrubFiles};
 use crate::facts::command_line::{CommandLine, Piece, PlacedValue};
 use crate::facts::{Found, Gather, Known};
 use crate::parse::extlinux::{self, ExtlinuxConfig, ExtlinuxLabel};
@@ -24,7 +24,7 @@ pub(super) fn grub(gather: &Gather<'_>, files: &BootFiles<'_>, file: &File) -> R
     }
     let first = indices.first().copied().flatten();
     let Some(setting) = menu.default else {
-        return Resolved { entries, default: Known::Known(first), stale_default: None };
+        return Resolved::plain(entries, Known::Known(first), None);
     };
     let number = match setting.text.as_str() {
         "saved" => saved_number(gather, file),
@@ -33,11 +33,8 @@ pub(super) fn grub(gather: &Gather<'_>, files: &BootFiles<'_>, file: &File) -> R
     let chosen = number.as_ref().map(|number| number.and_then(|number| indices.get(number).copied()));
     let is_stale = chosen.get() == Some(&None) && !indices.is_empty();
     let at = setting.span.at(&file.path);
-    Resolved {
-        entries,
-        default: chosen.map(|chosen| chosen.unwrap_or(first)),
-        stale_default: is_stale.then_some(PlacedValue { value: setting.text, at }),
-    }
+    let stale_default = is_stale.then_some(PlacedValue { value: setting.text, at });
+    Resolved::plain(entries, chosen.map(|chosen| chosen.unwrap_or(first)), stale_default)
 }
 
 /// The number that `savedefault` has written beside the menu; 0 if it never has.
@@ -73,6 +70,14 @@ fn raw_entry(number: usize, entry: &LegacyEntry, file: &File) -> Option<RawEntry
         cmdline: Known::Known(cmdline),
         version: None,
         searched: None,
+        grub: Some(GrubFiles {
+            command: "kernel".to_owned(),
+            root: entry.root.as_ref().map(|root| PlacedValue {
+                value: root.text.trim_matches(['(', ')']).to_owned(),
+                at: root.span.at(&file.path),
+            }),
+            ..GrubFiles::default()
+        }),
     })
 }
 
@@ -86,7 +91,7 @@ pub(super) fn extlinux(files: &BootFiles<'_>, file: &File) -> Resolved {
     let position = |id: &String| entries.iter().position(|entry| entry.id == *id);
     // `default menu.c32` shows a menu, whose first line is then the default.
     let chosen = wanted.as_ref().and_then(position).or_else(|| (!entries.is_empty()).then_some(0));
-    Resolved { entries, default: Known::Known(chosen), stale_default: None }
+    Resolved::plain(entries, Known::Known(chosen), None)
 }
 
 fn label_entry(label: ExtlinuxLabel, file: &File) -> Option<RawEntry> {
@@ -113,5 +118,6 @@ fn label_entry(label: ExtlinuxLabel, file: &File) -> Option<RawEntry> {
         cmdline: Known::Known(CommandLine::of_pieces(append.as_slice())),
         version: None,
         searched: None,
+        grub: None,
     })
 }

@@ -7,7 +7,7 @@ use super::files::BootFiles;
 use super::grub2::{self, Runner};
 use super::raw::RawEntry;
 use super::values::Value;
-use super::{BootEntry, EntrySource};
+use super::{BootEntry, EntrySource, Stub};
 use crate::facts::Known;
 use crate::facts::command_line::{CommandLine, PlacedValue};
 use crate::parse::grub_cfg::Statement;
@@ -22,6 +22,8 @@ pub(super) struct Node {
     pub(super) id: String,
     pub(super) title: String,
     pub(super) at: Place,
+    /// Only users may choose it, if there are any.
+    pub(super) is_restricted: bool,
     pub(super) action: Action,
 }
 
@@ -58,12 +60,31 @@ pub(super) struct Resolved {
     pub(super) default: Known<Option<usize>>,
     /// A default that names no line.
     pub(super) stale_default: Option<PlacedValue>,
+    /// How long the menu waits.
+    pub(super) timeout: Option<PlacedValue>,
+    /// Whether the menu has no line at all, not even one that starts no Linux.
+    pub(super) is_empty: bool,
+    /// How the configuration leads to another one, if it does.
+    pub(super) stub: Option<Stub>,
+}
+
+impl Resolved {
+    /// Entries of a loader without scripts.
+    pub(super) fn plain(
+        entries: Vec<BootEntry>,
+        default: Known<Option<usize>>,
+        stale_default: Option<PlacedValue>,
+    ) -> Self {
+        Self { entries, default, stale_default, timeout: None, is_empty: false, stub: None }
+    }
 }
 
 /// Opens the submenus, looks up the entries' files, and finds the default.
 pub(super) fn resolve(nodes: Vec<Node>, runner: &mut Runner<'_>, files: &BootFiles<'_>) -> Resolved {
     let mut entries = Vec::new();
-    let lines = open(nodes, runner, files, &mut entries, 0);
+    let asks = runner.variables.get("superusers").is_some();
+    let lines =
+        open(nodes, runner, files, &mut entries, Way { depth: 0, asks_for_user: false, has_users: asks });
     let setting = runner.variables.get("default").cloned();
     let mut stale_default = None;
     let default = match setting {
@@ -79,7 +100,22 @@ pub(super) fn resolve(nodes: Vec<Node>, runner: &mut Runner<'_>, files: &BootFil
         }
         _ => Known::Known(first(&lines)),
     };
-    Resolved { entries, default, stale_default }
+    let timeout = runner
+        .variables
+        .get("timeout")
+        .and_then(|value| Some(PlacedValue { value: value.known_text()?, at: value.place()? }));
+    let is_empty = lines.is_empty() && runner.knows_menu();
+    Resolved { entries, default, stale_default, timeout, is_empty, stub: runner.take_stub() }
+}
+
+/// What choosing the lines above has cost.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    depth: usize,
+    /// A line above asks for a user.
+    asks_for_user: bool,
+    /// There are users.
+    has_users: bool,
 }
 
 fn open(
@@ -87,15 +123,18 @@ fn open(
     runner: &mut Runner<'_>,
     files: &BootFiles<'_>,
     entries: &mut Vec<BootEntry>,
-    depth: usize,
+    way: Way,
 ) -> Vec<Line> {
     let mut lines = Vec::with_capacity(nodes.len());
     for node in nodes {
         let names = Names { id: node.id.clone(), title: node.title.clone() };
+        let asks_for_user = way.asks_for_user || (way.has_users && node.is_restricted);
         let raw = match node.action {
             Action::Submenu(path, body) => {
-                let below = if depth < MAX_SUBMENUS { runner.run_submenu(&path, &body) } else { Vec::new() };
-                lines.push(Line::Submenu(names, open(below, runner, files, entries, depth + 1)));
+                let is_open = way.depth < MAX_SUBMENUS;
+                let below = if is_open { runner.run_submenu(&path, &body) } else { Vec::new() };
+                let way = Way { depth: way.depth + 1, asks_for_user, ..way };
+                lines.push(Line::Submenu(names, open(below, runner, files, entries, way)));
                 continue;
             }
             Action::Script(path, body) => {
@@ -103,7 +142,10 @@ fn open(
             }
             Action::Bls(raw) => Some(*raw),
         };
-        let entry = raw.and_then(|raw| raw.finish(files));
+        let mut entry = raw.and_then(|raw| raw.finish(files));
+        if let Some(grub) = entry.as_mut().and_then(|entry| entry.grub.as_mut()) {
+            grub.asks_for_user = asks_for_user;
+        }
         lines.push(Line::Entry(names, entry.is_some().then_some(entries.len())));
         entries.extend(entry);
     }
@@ -126,6 +168,7 @@ fn script_entry(id: String, title: String, at: Place, asked: grub2::Asked) -> Op
         cmdline,
         version: None,
         searched: asked.searched,
+        grub: Some(asked.grub),
     })
 }
 

@@ -42,6 +42,74 @@ pub struct BootConfig {
     pub etc_default_grub: Option<GrubDefaults>,
     /// `etc/kernel/cmdline`, which kernel-install(8) writes into new entries; null if there is none.
     pub kernel_cmdline: Option<CommandLine>,
+    /// Seconds that GRUB's menu waits before it starts the default, as last set: `5`, or `-1` for ever; null if nothing
+    /// sets it.
+    pub timeout: Option<PlacedValue>,
+    /// A configuration of GRUB that makes an empty menu, so that GRUB stops at its command line; null if there is none.
+    pub empty_menu: Option<Place>,
+    /// The small configuration on the EFI system partition that leads to the one with the menu; null if there is none.
+    pub stub: Option<Stub>,
+}
+
+/// A configuration that leads to another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Stub {
+    /// Its file.
+    pub at: Place,
+    /// Where it looks for the other one's file system.
+    pub grub: GrubFiles,
+}
+
+/// How GRUB comes to an entry's files.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct GrubFiles {
+    /// The command that loads the kernel: `linux`, `linux16`, `linuxefi`.
+    pub command: String,
+    /// The kernel's path as written: it starts at the root of the file system that GRUB looks on.
+    pub kernel: String,
+    /// The file systems on which that path leads to a file, as far as the system shows them below one root.
+    pub kernel_on: Vec<Volume>,
+    /// Whether the kernel is signed for Secure Boot; null if that cannot be told.
+    pub kernel_is_signed: Option<bool>,
+    /// The initrds' paths as written.
+    pub initrds: Vec<String>,
+    /// The file systems on which all of them lead to files.
+    pub initrds_on: Vec<Volume>,
+    /// What `root` was set to before a search: `hd0,msdos1`; null if it was not.
+    pub root: Option<PlacedValue>,
+    /// What is searched for; null if nothing is, or if `root` is set after it.
+    pub search: Option<GrubSearch>,
+    /// Whether GRUB asks for a user and a password before it starts the entry: `superusers` is set, and the entry or a
+    /// menu on the way to it is not `--unrestricted`.
+    pub asks_for_user: bool,
+}
+
+/// The file systems that hold what a loader reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Volume {
+    /// The one that is mounted on `/`.
+    Root,
+    /// The one that is mounted on `/boot`, or would be: the folder `boot`.
+    Boot,
+    /// The EFI system partition.
+    Esp,
+}
+
+impl Volume {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Root, Self::Boot, Self::Esp];
+}
+
+/// A search for a file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct GrubSearch {
+    /// `uuid`, `label` or `file`.
+    pub by: String,
+    /// What is searched for.
+    pub value: String,
+    /// Where it is named.
+    pub at: Place,
 }
 
 /// The kinds of boot loader configuration.
@@ -106,6 +174,8 @@ pub struct BootEntry {
     pub hypervisor: Option<String>,
     /// The file system on which GRUB looks for the files (`search --fs-uuid`); null if it does not search by UUID.
     pub searched: Option<NamedDevice>,
+    /// How GRUB comes to the files; null for entries that another loader starts.
+    pub grub: Option<GrubFiles>,
     /// Whether it is for emergencies: a rescue image, recovery or single-user mode.
     pub is_rescue: bool,
 }
@@ -179,19 +249,28 @@ pub fn gather(gather: &Gather<'_>, kernels: &[Kernel]) -> BootConfig {
         kernel_cmdline: environment::kernel_cmdline(gather),
         ..BootConfig::default()
     };
-    let mut used = None;
+    let (mut used, mut stub, mut empty) = (None, None, None);
     for (index, loader) in config.loaders.iter().enumerate() {
         let resolved = read_loader(gather, &files, loader);
+        if let Some(resolved) = &resolved {
+            stub = stub.or_else(|| resolved.stub.clone());
+            // A stub whose way leads nowhere is no menu of its own.
+            if resolved.is_empty && resolved.stub.is_none() {
+                empty.get_or_insert_with(|| loader.at.clone());
+            }
+        }
         if let Some(resolved) = resolved.filter(|resolved| !resolved.entries.is_empty()) {
             used = Some((index, resolved));
             break;
         }
     }
+    config.stub = stub;
     let Some((index, resolved)) = used else {
         let unread = config.loaders.iter().find_map(|loader| loader.unreadable.clone());
         let needs = unread.unwrap_or_else(|| "the boot loader's configuration".to_owned());
         config.entries = unlisted(kernels, &needs);
         config.default_entry = Known::Unknown { needs };
+        config.empty_menu = empty;
         return config;
     };
     config.take(resolved);
@@ -206,6 +285,7 @@ impl BootConfig {
     fn take(&mut self, resolved: Resolved) {
         self.entries = resolved.entries;
         self.stale_default = resolved.stale_default;
+        self.timeout = resolved.timeout;
         let default = resolved.default.get().copied().flatten();
         if let Some(entry) = default.and_then(|index| self.entries.get_mut(index)) {
             entry.default = true;
@@ -243,10 +323,7 @@ impl BootConfig {
 /// The configuration files that are there, each once even if links lead to it from several names.
 fn loaders(gather: &Gather<'_>) -> Vec<Loader> {
     let mut candidates = Vec::new();
-    for folder in gather.found(gather.tree.list("boot/efi/EFI")).present().unwrap_or_default() {
-        let path = format!("boot/efi/EFI/{}/grub.cfg", folder.to_string_lossy());
-        candidates.push((EntrySource::Grub2, path));
-    }
+    candidates.extend(on_efi_partition(gather).into_iter().map(|path| (EntrySource::Grub2, path)));
     candidates.extend(GRUB2_PATHS.map(|path| (EntrySource::Grub2, path.to_owned())));
     candidates.extend(LEGACY_PATHS.map(|path| (EntrySource::GrubLegacy, path.to_owned())));
     candidates.extend(EXTLINUX_PATHS.map(|path| (EntrySource::Extlinux, path.to_owned())));
@@ -274,6 +351,25 @@ fn loaders(gather: &Gather<'_>) -> Vec<Loader> {
     });
     loaders.extend(folder);
     loaders
+}
+
+/// The files `EFI/*/grub.cfg` on the EFI system partition, whose names have no case.
+fn on_efi_partition(gather: &Gather<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for folder in ["boot/efi", "efi"] {
+        let named = |folder: &str, name: &'static str| {
+            let names = gather.found(gather.tree.list(folder)).present().unwrap_or_default();
+            let names = names.into_iter().filter_map(|own| own.into_string().ok());
+            names.filter(move |own| name.is_empty() || own.eq_ignore_ascii_case(name)).collect::<Vec<_>>()
+        };
+        for efi in named(folder, "efi").into_iter().map(|name| format!("{folder}/{name}")) {
+            for vendor in named(&efi, "").into_iter().map(|name| format!("{efi}/{name}")) {
+                let files = named(&vendor, "grub.cfg");
+                found.extend(files.into_iter().map(|name| format!("{vendor}/{name}")));
+            }
+        }
+    }
+    found
 }
 
 fn read_loader(gather: &Gather<'_>, files: &BootFiles<'_>, loader: &Loader) -> Option<Resolved> {
@@ -322,6 +418,7 @@ fn unlisted(kernels: &[Kernel], needs: &str) -> Vec<BootEntry> {
         cmdline: Known::unknown(needs),
         hypervisor: None,
         searched: None,
+        grub: None,
         is_rescue: kernel.flavours.iter().any(|flavour| flavour == "rescue"),
     });
     entries.collect()

@@ -1,7 +1,7 @@
 //! An entry as a loader's file has it, and what becomes of it once its files are looked up.
 
 use super::files::{BootFiles, release_of};
-use super::{BootEntry, EntryFile, EntrySource};
+use super::{BootEntry, EntryFile, EntrySource, GrubFiles, Volume};
 use crate::facts::Known;
 use crate::facts::command_line::{CommandLine, NamedDevice, Piece};
 use crate::parse::device_spec::{DeviceName, DeviceSpec};
@@ -35,6 +35,8 @@ pub(super) struct RawEntry {
     pub(super) version: Option<String>,
     /// The UUID of the file system on which GRUB looks for the files, and where the search stands.
     pub(super) searched: Option<(String, Place)>,
+    /// How GRUB comes to the files; the paths are filled in when they are looked up.
+    pub(super) grub: Option<GrubFiles>,
 }
 
 /// Programs that loaders start as if they were Linux.
@@ -53,6 +55,19 @@ impl RawEntry {
         let elsewhere = || Known::unknown("the file system of another system, which os-prober found");
         let kernel_exists = if is_foreign { elsewhere() } else { kernel_exists };
         let named = release_of(&kernel).or_else(|| files.final_name(&kernel).as_deref().and_then(release_of));
+        let grub = self.grub.map(|grub| GrubFiles {
+            kernel_on: files.volumes(&self.kernel.path),
+            kernel_is_signed: files.is_signed(&kernel),
+            kernel: self.kernel.path.clone(),
+            initrds_on: Volume::ALL
+                .into_iter()
+                .filter(|volume| {
+                    self.initrds.iter().all(|written| files.volumes(&written.path).contains(volume))
+                })
+                .collect(),
+            initrds: self.initrds.iter().map(|written| written.path.clone()).collect(),
+            ..grub
+        });
         let initrds = self.initrds.into_iter().map(|written| {
             let (path, exists) = files.locate(&written.path);
             EntryFile { path, exists: if is_foreign { elsewhere() } else { exists }, at: written.at }
@@ -77,6 +92,7 @@ impl RawEntry {
             searched: self.searched.map(|(uuid, at)| {
                 NamedDevice::new(DeviceSpec { raw: uuid.clone(), name: DeviceName::Uuid(uuid) }, at)
             }),
+            grub,
             is_rescue,
         })
     }

@@ -180,7 +180,13 @@ impl Parser<'_> {
     fn menu(&mut self, depth: usize) -> Option<Statement> {
         let keyword = self.next_word()?;
         let words = self.words();
+        let before = self.mistakes.len();
         let body = self.block(depth, keyword.span);
+        // GRUB carries a command out once it has read all of it: an entry without its end is none.
+        let found = self.mistakes.get(before..).unwrap_or_default();
+        if found.last().is_some_and(|mistake| mistake.message == UNCLOSED) && self.tokens.peek().is_none() {
+            return None;
+        }
         let is_submenu = keyword.literal().as_deref() == Some("submenu");
         Some(Statement::Menu(Menu { is_submenu, words, body, span: keyword.span }))
     }
@@ -206,11 +212,14 @@ impl Parser<'_> {
             body.extend(self.list(depth));
         }
         if self.tokens.next_if_eq(&Token::Close).is_none() {
-            self.mistake(start, "`}` is missing");
+            self.mistake(start, UNCLOSED);
         }
         body
     }
 }
+
+/// What is said of a block without its end.
+const UNCLOSED: &str = "`}` is missing";
 
 /// Words that start or end a block where a command may start.
 const RESERVED: [&str; 15] = [
