@@ -80,6 +80,7 @@ impl GivenEntry {
             cmdline: Known::Known(CommandLine::of_pieces(&pieces)),
             hypervisor: None,
             searched: None,
+            grub: None,
             is_rescue: false,
         }
     }

@@ -1,10 +1,67 @@
-//! The step `loader`: does the loader find its configuration, the kernel and the initrd.
+//! The step `loader`: does the loader find its own files, its configuration, and the kernel and the initrd where the entry
+//! says they are.
+//!
+//! A loader's paths start at the root of the file system that it looks on: the one that it searches for by UUID, or that `root`
+//! names. A kernel that is nowhere in the system is left to the step `kernel`; one that is there, but not where the loader
+//! looks, stops the loader. Sources: GRUB's `grub-core/kern`, `grub-core/normal` and the manual ("Writing full configuration
+//! files directly"); systemd-boot(7).
 
-use super::Step;
+mod entry;
+mod grub;
+mod readable;
+mod volumes;
+
+use super::firmware::{self, Started};
 use super::scene::Scene;
+use super::{Step, StepName};
+use crate::facts::boot::EntrySource;
+use crate::facts::esp::EspProgramKind;
+use crate::place::Place;
 use crate::target::Target;
 
-/// The step on `target`; none where it does not take part.
-pub(super) fn step(_scene: &Scene<'_>, _target: &Target) -> Option<Step> {
-    None
+/// Why a loader gets no further, and the evidence.
+pub(super) type Stop = (String, Option<Place>);
+
+/// The step on `target`.
+pub(super) fn step(scene: &Scene<'_>, target: &Target) -> Option<Step> {
+    let step = StepName::Loader;
+    if scene.is_given() {
+        return Some(Step::ok(
+            step,
+            "kernel, initrd and command line were given by hand: no loader takes part",
+            None,
+        ));
+    }
+    let start = firmware::start(scene.facts, target);
+    let at = Some(scene.entry.at.clone());
+    if let Some((detail, at)) = stop(scene, target, &start.loader) {
+        return Some(Step::fails(step, detail, at));
+    }
+    if scene.entry.source == EntrySource::NoneListed {
+        let detail = "which entry the loader starts is not known without the boot loader's configuration";
+        return Some(Step::unknown(step, detail, at));
+    }
+    Some(Step::ok(step, format!("the loader starts the entry `{}`", scene.entry.title), at))
+}
+
+fn stop(scene: &Scene<'_>, target: &Target, started: &Started<'_>) -> Option<Stop> {
+    if let Started::Uefi { program, .. } = started
+        && let Some(kind) = program.program.get().and_then(Option::as_ref).map(|program| program.kind)
+        && kind != EspProgramKind::Grub
+    {
+        return match kind {
+            EspProgramKind::SystemdBoot if scene.entry.source != EntrySource::Bls => {
+                let detail = "systemd-boot finds no entry in `loader/entries` on the EFI system partition: it stays in its menu";
+                Some((detail.to_owned(), Some(program.at.clone())))
+            }
+            _ => None,
+        };
+    }
+    match scene.entry.source {
+        EntrySource::Extlinux => None,
+        EntrySource::GrubLegacy => entry::stop(scene, target, started),
+        EntrySource::Grub2 | EntrySource::Bls | EntrySource::NoneListed => {
+            grub::stop(scene, target, started).or_else(|| entry::stop(scene, target, started))
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! Works out what each boot entry does on each target: Facts x Target -> Boots.
 //!
-//! The steps from the kernel to the root file system are simulated: whether the kernel and the initrd are there and
-//! fit each other, which driver binds the boot disk (as the kernel and udev bind it, by modalias), whether what holds
-//! root is put together, whether `root=` then names something, and whether its file system can be mounted. Firmware
-//! and loader before, and init, mounts and network after that are not simulated in this version and not listed.
+//! From power-on to the network, each step in a file of its own: whether the firmware starts a loader, whether the loader
+//! finds its configuration and the kernel, whether the kernel and the initrd fit each other, which driver binds the boot
+//! disk (as the kernel and udev bind it, by modalias), whether what holds root is put together, whether `root=` then
+//! names something, whether its file system can be mounted, and what init, fstab and the network make of the rest.
 
 mod bindings;
 mod boot;

@@ -33,6 +33,18 @@ pub enum Firmware {
     Uefi,
 }
 
+/// Builds of firmware that differ in which disk controllers they have drivers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FirmwareBuild {
+    /// QEMU's BIOS.
+    Seabios,
+    /// QEMU's UEFI as distributions build it.
+    Ovmf,
+    /// A platform's own, which can read the disks that it offers.
+    Own,
+}
+
 /// One machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +59,13 @@ pub struct Target {
     /// Whether the firmware checks signatures.
     #[serde(default)]
     pub secure_boot: bool,
+    /// Whose firmware it is, where it matters which disk controllers it can read from; left out: QEMU's own if the
+    /// devices say that they are QEMU's, else one that can read what the target has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware_build: Option<FirmwareBuild>,
+    /// Whether the platform starts a machine with the other firmware, too, if its image asks for that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub either_firmware: bool,
     /// Families that rules select by: `virtio`, `vmware`, `hyperv`, `xen`, `aws`, `azure`, `gcp`, `cloud`.
     #[serde(default)]
     pub classes: Vec<String>,
@@ -104,6 +123,8 @@ impl Target {
             title: "the hardware it has now".to_owned(),
             firmware: None,
             secure_boot: false,
+            firmware_build: None,
+            either_firmware: false,
             classes: vec![SAME.to_owned()],
             memory_mib: None,
             cpu_flags: None,

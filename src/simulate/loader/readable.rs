@@ -1,0 +1,124 @@
+//! Which file systems GRUB can read: those that it has a module for, without features that its driver does not know.
+//!
+//! Sources: `grub-core/fs/ext2.c` (EXT2_DRIVER_SUPPORTED_INCOMPAT, EXT2_DRIVER_IGNORED_INCOMPAT), `grub-core/fs/xfs.c`
+//! (XFS_SB_FEAT_INCOMPAT_SUPPORTED), and boots of testdata/lab/firmware.
+
+use super::volumes::Volumes;
+use crate::facts::Facts;
+use crate::facts::boot::Volume;
+use crate::facts::file_systems::FileSystem;
+use crate::place::Place;
+
+/// A feature, and the first version of GRUB that reads a file system with it; none if no version does.
+type Feature = (&'static str, Option<(u32, u32)>);
+
+/// Features of ext4 that keep a driver out that does not know them.
+const EXT: [Feature; 8] = [
+    ("compression", None),
+    ("journal_dev", None),
+    ("ea_inode", None),
+    ("dirdata", None),
+    ("inline_data", None),
+    ("casefold", None),
+    ("large_dir", Some((2, 12))),
+    ("metadata_csum_seed", Some((2, 12))),
+];
+
+/// Features of XFS that keep a driver out that does not know them. Large extent counters came after 2.06; `exchange` and
+/// `parent` after 2.12.
+const XFS: [Feature; 6] = [
+    ("nrext64", Some((2, 12))),
+    ("exchange", Some((2, 14))),
+    ("parent", Some((2, 14))),
+    ("metadir", None),
+    ("bigtime", Some((2, 6))),
+    ("zoned", None),
+];
+
+/// The module of GRUB that reads a type of file system, as blkid calls it; none for types that it cannot read or that
+/// are not known here.
+pub(super) fn module_of(fstype: &str) -> Option<&'static str> {
+    Some(match fstype {
+        "ext2" | "ext3" | "ext4" => "ext2",
+        "xfs" => "xfs",
+        "btrfs" => "btrfs",
+        "vfat" | "msdos" => "fat",
+        "jfs" => "jfs",
+        "reiserfs" => "reiserfs",
+        "f2fs" => "f2fs",
+        _ => return None,
+    })
+}
+
+/// Why GRUB cannot read a volume, and the evidence.
+pub(super) fn trouble(
+    facts: &Facts,
+    volumes: &Volumes<'_>,
+    volume: Volume,
+) -> Option<(String, Option<Place>)> {
+    let system = file_system(facts, volumes, volume)?;
+    let version = facts.grub.version.get().and_then(Option::as_deref).and_then(numbers);
+    let name = match volume {
+        Volume::Root => "/",
+        Volume::Boot => "/boot",
+        Volume::Esp => "the EFI system partition",
+    };
+    let list: &[Feature] = if system.kind == "xfs" { &XFS } else { &EXT };
+    let has = |feature: &str| system.features.iter().any(|own| own == feature);
+    let unread = list.iter().find(|(feature, since)| {
+        // Without a version the newest counts, so that nobody is alarmed for nothing.
+        has(feature) && since.is_none_or(|since| version.is_some_and(|version| version < since))
+    });
+    if let Some((feature, since)) = unread {
+        let which = match (since, facts.grub.version.get().and_then(Option::as_deref)) {
+            (Some(_), Some(version)) => format!("GRUB {version}"),
+            _ => "GRUB".to_owned(),
+        };
+        let detail =
+            format!("{which} does not read the file system of {name}: it has the feature `{feature}`");
+        return Some((detail, system.at.clone()));
+    }
+    // With clusters mke2fs lets the first group start at block 0 even if blocks are so small that the superblock is in
+    // block 1; GRUB then looks for the group's description in the superblock's own block.
+    (system.block_size == Some(1024) && system.first_block == Some(0)).then(|| {
+        let detail = format!(
+            "GRUB does not read the file system of {name}: it has blocks of 1,024 bytes that are counted from 0 (`bigalloc`)"
+        );
+        (detail, system.at.clone())
+    })
+}
+
+fn file_system<'a>(facts: &'a Facts, volumes: &Volumes<'_>, volume: Volume) -> Option<&'a FileSystem> {
+    let device = volumes.device(volume);
+    let mount = volumes.mount(volume);
+    let uuid = device.and_then(|device| device.uuid.as_deref());
+    let uuid = uuid.or_else(|| match mount.map(|mount| &mount.device.name) {
+        Some(crate::parse::device_spec::DeviceName::Uuid(uuid)) => Some(uuid.as_str()),
+        _ => None,
+    });
+    facts.file_systems.iter().find(|system| {
+        let by_uuid =
+            system.uuid.as_deref().zip(uuid).is_some_and(|(own, wanted)| own.eq_ignore_ascii_case(wanted));
+        let by_name = system.device.is_some() && device.is_some_and(|device| device.name == system.device);
+        let by_mount = mount.is_some_and(|mount| system.device.as_deref() == Some(mount.mountpoint.as_str()));
+        by_uuid || by_name || by_mount
+    })
+}
+
+/// The first two numbers of a version.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split(|character: char| !character.is_ascii_digit());
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert_eq!(numbers("2.06-13+deb12u2"), Some((2, 6)));
+        assert!(numbers("2.06") < numbers("2.12-1"));
+        assert_eq!(numbers("unknown"), None);
+    }
+}
