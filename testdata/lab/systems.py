@@ -19,6 +19,11 @@ TABLE = {
     "tools": dict(suite="trixie", packages="qemu-system-x86 seabios ovmf"),
     "debian12": dict(suite="bookworm", packages=f"linux-image-amd64 linux-image-cloud-amd64 {INITRAMFS}"),
     "debian12+backports": dict(into="debian12", suite="bookworm-backports", packages="linux-image-cloud-amd64"),
+    "debian12-grub": dict(
+        suite="bookworm",
+        packages="grub-pc-bin grub-efi-amd64-bin grub-efi-amd64-signed shim-signed grub-common grub2-common systemd-boot-efi syslinux-common "
+        "sbsigntool mtools dosfstools e2fsprogs xfsprogs btrfs-progs busybox-static",
+    ),
     "debian12-dracut": dict(like="debian12", packages="dracut systemd-sysv dbus"),
     "debian11": dict(suite="bullseye", packages=f"linux-image-amd64 linux-image-cloud-amd64 {INITRAMFS}"),
     "debian11-dracut": dict(like="debian11", packages="dracut systemd-sysv dbus"),
