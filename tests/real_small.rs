@@ -69,7 +69,7 @@ const MACHINES: [Machine; 7] = [
         chosen: Some(&["ahci", "sd_mod", "ext4", "crc32c_generic"]),
         lost: &[],
         boots: &["kvm-sata", "virtualbox"],
-        fails: &["kvm", "vmware", "vmware-lsi", "vmware-nvme", "hyperv-gen2", "aws-nitro", "xen-pv"],
+        fails: &["kvm", "vmware", "vmware-lsi", "vmware-nvme", "hyperv-gen1", "aws-nitro", "xen-pv"],
     },
     Machine {
         name: "hostonly on PVSCSI",

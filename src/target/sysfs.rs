@@ -89,6 +89,8 @@ pub fn from_sysfs(tree: &Tree, name: &str) -> Result<Target, SysfsError> {
         name: name.to_owned(),
         title: reader.title(),
         firmware: Some(reader.firmware()),
+        firmware_build: None,
+        either_firmware: false,
         secure_boot: reader.secure_boot(),
         classes: reader.classes(),
         memory_mib: reader.memory(),
