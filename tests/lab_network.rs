@@ -9,6 +9,7 @@ use std::path::Path;
 use bootproof::facts::{Facts, Limits};
 use bootproof::simulate::{self, Boot, GivenEntry, NicFate, State};
 use bootproof::source::memory::Memory;
+use bootproof::source::{Node, NodeKind};
 use bootproof::target::{self, Target};
 use common::pack::{Archive, Kernel};
 use serde::Deserialize;
@@ -23,6 +24,8 @@ struct Record {
     #[serde(default)]
     initrd_files: BTreeMap<String, String>,
     config_files: BTreeMap<String, String>,
+    #[serde(default)]
+    file_modes: BTreeMap<String, String>,
     nics: Vec<Nic>,
     slots: Vec<String>,
     #[serde(default)]
@@ -137,6 +140,11 @@ fn predict(record: &Record, target: &Target) -> Boot {
             Some(to) => memory.link(path, to),
             None => memory.file(path, text),
         };
+        if let Some(mode) = record.file_modes.get(path) {
+            let mode = u32::from_str_radix(mode, 8).unwrap();
+            let node = Node { kind: NodeKind::File, len: text.len() as u64, mode, uid: 0, mtime: 0 };
+            memory.insert(Path::new(path), node, text.as_bytes().into());
+        }
     }
     let facts = Facts::gather(&memory.into_tree(), &Limits::default());
     let given = GivenEntry {
@@ -226,13 +234,16 @@ fn compare(record: &Record, told: &Nic, nic: &NicFate, wrong: &mut Vec<String>, 
             }
         }
     }
-    // The addresses of a port are those of the bridge or bond above it, which is no card.
+    // A port has no address of its own: that is the bridge's or bond's above it, which is no card. NetworkManager takes a
+    // card up to see its carrier, whether it configures it or not.
     let line = |name: &str| record.addr.iter().find(|line| line.split_whitespace().next() == Some(name));
     let has_address = |name: &str| {
-        line(name).is_some_and(|line| line.split_whitespace().nth(2).is_some_and(|a| a.contains('.')))
+        line(name).is_some_and(|line| line.split_whitespace().skip(2).any(|word| word.contains('.')))
     };
-    let is_up = line(&told.name).is_some_and(|line| line.split_whitespace().nth(1) == Some("UP"));
-    if nic.name.is_some() && nic.configured != Some(has_address(&told.name) || is_up) {
+    let stacked = record.addr.iter().any(|line| {
+        line.starts_with(['b', 'v']) && line.split_whitespace().skip(2).any(|word| word.contains('.'))
+    });
+    if nic.name.is_some() && nic.configured != Some(has_address(&told.name) || stacked) {
         wrong.push(format!("{} configured {:?} by {:?}", told.name, nic.configured, nic.configured_by));
     }
 }

@@ -78,7 +78,9 @@ pub(super) struct Read {
 /// Reads the configuration of all managers.
 pub(super) fn read(gather: &Gather<'_>, ifcfgs: &[Ifcfg]) -> Read {
     let mut found = Read::default();
-    for file in effective(gather, ".network") {
+    // networkd runs as a user of its own, which a file of root's alone is closed to.
+    let is_open = |file: &File| file.node.uid != 0 || file.node.mode & 0o044 != 0;
+    for file in effective(gather, ".network").into_iter().filter(is_open) {
         found.connections.extend(networkd(gather, &file));
     }
     let keyfile = |name: &str| !name.starts_with('.') && !name.ends_with('~');
@@ -364,4 +366,84 @@ fn of_ifcfg(ifcfg: &Ifcfg) -> Option<Connection> {
         scripts_only: ifcfg.nm_unmanaged,
         ..connection(if red_hat { Owner::IfcfgRedHat } else { Owner::IfcfgSuse }, &ifcfg.name, at)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Limits;
+    use crate::source::memory::Memory;
+
+    /// Owner, name, the patterns of names, ports; `-` before what does not start at boot.
+    fn rows(memory: Memory) -> Vec<String> {
+        let tree = memory.into_tree();
+        let limits = Limits::default();
+        let read = read(&Gather::new(&tree, &limits), &[]);
+        let connections = read.connections.iter().map(|one| {
+            let sign = if one.starts_at_boot { "" } else { "-" };
+            let must = if one.must_come { "!" } else { "" };
+            let ports = one.ports.join(" ");
+            format!("{sign}{:?}{must} {} {} [{}]", one.owner, one.name, one.matches.names.join(" "), ports)
+        });
+        let links = read
+            .links
+            .iter()
+            .map(|link| format!("link {}", link.name.as_ref().map_or("", |name| &name.value)));
+        connections.chain(links).collect()
+    }
+
+    #[test]
+    fn stanzas_of_ifupdown_know_what_they_lie_on() {
+        let text = "auto lo eth0 bond0 eth0.7\nallow-hotplug eth1 /wl*\niface lo inet loopback\niface eth0 inet dhcp\niface eth0 inet6 auto\niface eth1 inet dhcp\niface wlan0 inet dhcp\niface bond0 inet dhcp\n  bond-slaves eth2 eth3\niface eth0.7 inet static\niface lan inet dhcp\n";
+        assert_eq!(
+            rows(Memory::new().file("etc/network/interfaces", text)),
+            [
+                "Ifupdown! eth0 eth0 []",
+                "Ifupdown eth1 eth1 []",
+                "Ifupdown wlan0 wlan0 []",
+                "Ifupdown! bond0 bond0 [eth2 eth3]",
+                "Ifupdown! eth0.7 eth0.7 [eth0]",
+                "-Ifupdown lan lan []",
+            ]
+        );
+    }
+
+    #[test]
+    fn netplan_says_what_its_generator_writes() {
+        let text = "network:\n  renderer: NetworkManager\n  ethernets:\n    lan:\n      match: {macaddress: \"00:00:5E:00:53:01\"}\n      set-name: lan0\n    ens3: {renderer: networkd}\n    off: {activation-mode: manual}\n  vlans:\n    v7: {id: 7, link: lan}\n";
+        assert_eq!(
+            rows(
+                Memory::new()
+                    .file("etc/netplan/a.yaml", text)
+                    .file("lib/netplan/a.yaml", "network: {ethernets: {hidden: {}}}\n")
+            ),
+            [
+                "NetplanNetworkd ens3 ens3 []",
+                "NetplanNetworkmanager lan lan0 []",
+                "-NetplanNetworkmanager off off []",
+                "NetplanNetworkmanager v7 v7 [lan]",
+                "link lan0",
+            ]
+        );
+    }
+
+    #[test]
+    fn keyfiles_and_network_files_are_read_alike() {
+        let keyfile = "[connection]\nid=lan\ntype=ethernet\ninterface-name=eth0\nautoconnect=false\n[match]\ninterface-name=en*;eth1;\n";
+        let memory = Memory::new()
+            .file("etc/NetworkManager/system-connections/a.nmconnection", keyfile)
+            .file(
+                "etc/NetworkManager/system-connections/b.nmconnection",
+                "[connection]\nid=wifi\ntype=wifi\n",
+            )
+            .file(
+                "etc/systemd/network/10-a.network",
+                "[Match]\nName=en* !ens9\n[Link]\nActivationPolicy=manual\n",
+            )
+            .file("etc/systemd/network/20-b.network", "[Network]\nDHCP=yes\n");
+        assert_eq!(
+            rows(memory),
+            ["-Networkd 10-a.network en* !ens9 []", "-Networkmanager lan eth0 en* eth1 []"]
+        );
+    }
 }

@@ -289,3 +289,74 @@ pub(crate) fn parse_rules(path: &str, bytes: &[u8]) -> Vec<NameRule> {
     });
     rules.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Limits;
+    use crate::source::memory::Memory;
+
+    fn gathered(memory: Memory) -> Naming {
+        let tree = memory.into_tree();
+        let limits = Limits::default();
+        read(&Gather::new(&tree, &limits))
+    }
+
+    #[test]
+    fn links_hide_each_other_by_name_and_grow_by_drop_ins() {
+        let naming = gathered(
+            Memory::new()
+                .file(
+                    "usr/lib/systemd/network/99-default.link",
+                    "[Match]\nOriginalName=*\n[Link]\nNamePolicy=keep slot\n",
+                )
+                .file("etc/systemd/network/99-default.link.d/a.conf", "[Link]\nNamePolicy=path\n")
+                .file("usr/lib/systemd/network/50-x.link", "[Match]\nDriver=e1000\n[Link]\nName=lib0\n")
+                .file(
+                    "etc/systemd/network/50-x.link",
+                    "[Match]\nMACAddress=00-00-5E-00-53-01\nDriver=a\nDriver=\n[Link]\nName=etc0\n",
+                )
+                .link("etc/systemd/network/60-y.link", "/dev/null")
+                .file("usr/lib/systemd/network/60-y.link", "[Match]\nDriver=e1000\n[Link]\nName=gone0\n")
+                .file("etc/systemd/network/70-empty.link", "[Link]\nName=none0\n"),
+        );
+        let rows: Vec<_> = naming
+            .links
+            .iter()
+            .map(|link| {
+                (
+                    link.at.to_string(),
+                    link.name.as_ref().map(|name| name.value.as_str()),
+                    link.policy.join(" "),
+                )
+            })
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("etc/systemd/network/50-x.link:6".to_owned(), Some("etc0"), String::new()),
+                ("usr/lib/systemd/network/99-default.link".to_owned(), None, "path".to_owned()),
+            ]
+        );
+        assert_eq!(naming.links[0].matches.macs, ["00:00:5e:00:53:01"]);
+        assert!(naming.links[0].matches.drivers.is_empty());
+    }
+
+    #[test]
+    fn what_names_cards_is_known_by_udevs_own_rules() {
+        assert!(gathered(Memory::new()).setup_link.needs().is_some());
+        assert_eq!(gathered(Memory::new()).links.len(), 1, "systemd's default stands in for its files");
+        let rules = || Memory::new().file("usr/lib/udev/rules.d/80-net-setup-link.rules", "x\n");
+        assert!(matches!(gathered(rules()).setup_link, Known::Known(Some(_))));
+        let masked = rules().link("etc/udev/rules.d/80-net-setup-link.rules", "/dev/null");
+        assert_eq!(gathered(masked).setup_link, Known::Known(None));
+        let other = Memory::new()
+            .file("lib/udev/rules.d/75-persistent-net-generator.rules", "# ENV{MATCHADDR}==\"x\", GOTO=\"e\"\nENV{MATCHADDR}==\"52:54:00:*|00:16:3e:*\", GOTO=\"e\"\n")
+            .file("usr/lib/systemd/libsystemd-shared-239.so", "")
+            .file("usr/sbin/biosdevname", "");
+        let naming = gathered(other);
+        assert_eq!(naming.setup_link, Known::Known(None));
+        assert_eq!(naming.generator_ignores, ["52:54:00:*", "00:16:3e:*"]);
+        assert_eq!((naming.systemd, naming.biosdevname), (Known::Known(239), true));
+    }
+}

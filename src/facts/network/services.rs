@@ -211,3 +211,74 @@ fn networkmanager_conf(gather: &Gather<'_>) -> NetworkManagerConf {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Limits;
+    use crate::source::memory::Memory;
+
+    fn gathered(memory: Memory) -> Services {
+        let tree = memory.into_tree();
+        let limits = Limits::default();
+        read(&Gather::new(&tree, &limits))
+    }
+
+    const WANTS: &str = "etc/systemd/system/multi-user.target.wants";
+
+    #[test]
+    fn services_are_enabled_by_links_of_each_init() {
+        assert!(gathered(Memory::new()).networkd.needs().is_some(), "nothing says what runs");
+        let systemd = gathered(Memory::new().link(&format!("{WANTS}/NetworkManager.service"), "/usr/lib/x"));
+        assert_eq!(systemd.networkd, Known::Known(None));
+        let at = Place::file(format!("{WANTS}/NetworkManager.service"));
+        assert_eq!(systemd.networkmanager, Known::Known(Some(at)));
+        let masked = Memory::new()
+            .link(&format!("{WANTS}/NetworkManager.service"), "/usr/lib/x")
+            .link("etc/systemd/system/NetworkManager.service", "/dev/null");
+        assert_eq!(gathered(masked).networkmanager, Known::Known(None));
+        let sysv = gathered(Memory::new().link("etc/rc.d/rc3.d/S10network", "../init.d/network"));
+        assert_eq!(sysv.network, Known::Known(Some(Place::file("etc/rc.d/rc3.d/S10network"))));
+        let stopped = gathered(Memory::new().link("etc/rc.d/rc3.d/K90network", "../init.d/network"));
+        assert_eq!(stopped.network, Known::Known(None));
+        let upstart = gathered(Memory::new().file("etc/init/networking.conf", ""));
+        assert_eq!(upstart.ifupdown, Known::Known(Some(Place::file("etc/init/networking.conf"))));
+        let suse = gathered(
+            Memory::new()
+                .link("etc/systemd/system/network.service", "/usr/lib/systemd/system/wicked.service"),
+        );
+        assert!(matches!(suse.wicked, Known::Known(Some(_))));
+    }
+
+    #[test]
+    fn cloud_init_counts_unless_it_leaves_the_network_alone() {
+        let cloud =
+            || Memory::new().file("usr/bin/cloud-init", "").file("etc/cloud/cloud.cfg", "users: [default]\n");
+        assert!(gathered(cloud()).cloud_init.is_some());
+        for off in [
+            "network: {config: disabled}\n",
+            "network:\n  config: disabled\n",
+            "network: {config: \"disabled\"}\n",
+        ] {
+            assert_eq!(gathered(cloud().file("etc/cloud/cloud.cfg.d/99.cfg", off)).cloud_init, None, "{off}");
+        }
+        assert_eq!(gathered(cloud().file("etc/cloud/cloud-init.disabled", "")).cloud_init, None);
+    }
+
+    #[test]
+    fn networkmanagers_files_add_up_and_hide_each_other() {
+        let services = gathered(
+            Memory::new()
+                .file("usr/lib/NetworkManager/conf.d/00-server.conf", "[main]\nno-auto-default=*\n")
+                .file("usr/lib/NetworkManager/conf.d/10-all.conf", "[keyfile]\nunmanaged-devices=*\n")
+                .file("etc/NetworkManager/conf.d/10-all.conf", "")
+                .file(
+                    "etc/NetworkManager/NetworkManager.conf",
+                    "[main]\nplugins=ifupdown,keyfile\n[ifupdown]\nmanaged=true\n",
+                ),
+        );
+        let conf = services.networkmanager_conf;
+        assert_eq!(conf.no_auto_default.map(|setting| setting.value).as_deref(), Some("*"));
+        assert_eq!((conf.unmanaged_devices, conf.ifupdown_managed), (None, true));
+    }
+}

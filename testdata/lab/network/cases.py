@@ -20,10 +20,10 @@ MIXED = ["virtio-net-pci,addr=03,@1", "e1000,addr=04,@2"]
 CASES = []
 
 
-def case(name, intent, devices, files=None, cmdline="", machine="pc", initrd="list", settings=()):
+def case(name, intent, devices, files=None, cmdline="", machine="pc", initrd="list", settings=(), initrd_files=None, modes=None):
     CASES.append({
-        "id": name, "intent": intent, "machine": machine, "cmdline": cmdline, "initrd": initrd, "initrd_files": {},
-        "config_files": files or {}, "qemu_devices": devices, "qemu_settings": list(settings), "source_nics": [],
+        "id": name, "intent": intent, "machine": machine, "cmdline": cmdline, "initrd": initrd, "initrd_files": initrd_files or {},
+        "config_files": files or {}, "file_modes": modes or {}, "qemu_devices": devices, "qemu_settings": list(settings), "source_nics": [],
     })
 
 
@@ -85,6 +85,12 @@ case("link-policy-path", "a .link with NamePolicy=path and a drop-in", ONE, {
     "etc/systemd/network/99-default.link.d/a.conf": "[Link]\nNamePolicy=path\n"})
 case("link-default-policy-first", "a .link whose policy and Name both could", ONE, {"etc/systemd/network/10-a.link": "[Match]\nDriver=virtio_net\n[Link]\nNamePolicy=onboard slot\nName=never0\n"})
 case("initrd-most", "the initrd holds every driver: names are given there", MIXED, initrd="most")
+case("initrd-link-alone", "a .link in the initrd alone, which the root's default keeps", MIXED, initrd="most",
+     initrd_files={"etc/systemd/network/10-a.link": "[Match]\nMACAddress=52:54:00:aa:00:01\n[Link]\nName=early0\n"})
+case("initrd-rule-alone", "a udev rule in the initrd alone", MIXED, initrd="most", initrd_files={RULES: rule("52:54:00:aa:00:02", "early1")})
+case("initrd-link-both", "the initrd's .link gives one name, the root's another", ONE,
+     {"etc/systemd/network/10-a.link": "[Match]\nMACAddress=52:54:00:aa:00:01\n[Link]\nName=late0\n"}, initrd="most",
+     initrd_files={"etc/systemd/network/10-a.link": "[Match]\nMACAddress=52:54:00:aa:00:01\n[Link]\nName=early0\n"})
 case("driver-blacklisted", "the card's driver is blacklisted in the root", MIXED, {"etc/modprobe.d/x.conf": "blacklist virtio_net\n"})
 
 # ifupdown
@@ -101,6 +107,8 @@ case("ifup-vlan-gone", "a VLAN on a name that does not come", ONE, {"etc/network
 
 # networkd
 case("networkd-name", "Name=en*", ONE, {**NETWORKD, "etc/systemd/network/20-a.network": "[Match]\nName=en*\n[Network]\nDHCP=yes\n"})
+case("networkd-unreadable", "Name=en*, in a file that systemd-network may not read", ONE,
+     {**NETWORKD, "etc/systemd/network/20-a.network": "[Match]\nName=en*\n[Network]\nDHCP=yes\n"}, modes={"etc/systemd/network/20-a.network": "600"})
 case("networkd-gone", "Name=ens192", ONE, {**NETWORKD, "etc/systemd/network/20-a.network": "[Match]\nName=ens192\n[Network]\nDHCP=yes\n"})
 case("networkd-driver", "Driver=virtio_net", MIXED, {**NETWORKD, "etc/systemd/network/20-a.network": "[Match]\nDriver=virtio_net\n[Network]\nDHCP=yes\n"})
 case("networkd-mac", "MACAddress=, one right", TWO, {**NETWORKD, "etc/systemd/network/20-a.network": "[Match]\nMACAddress=52:54:00:aa:00:02\n[Network]\nDHCP=yes\n"})

@@ -28,21 +28,24 @@ COMMON = (
 LISTS = ("slots", "acpi", "net_units", "nm", "addr", "failed_units", "jobs_waiting", "evidence", "devices")
 
 
-def archive(files, kind, to):
-    """The initrd of a case: the built one and behind it an archive of `files`, which its script copies to the root."""
+def archive(case, to):
+    """The initrd of a case: the built one and behind it an archive of its files for the initrd and for the root."""
+    for_root = {f"lab/overlay/{path}": text for path, text in case["config_files"].items()}
     with tempfile.TemporaryDirectory() as folder:
-        for path, text in files.items():
-            file = pathlib.Path(folder, "lab/overlay", path)
+        for path, text in {**case["initrd_files"], **for_root}.items():
+            file = pathlib.Path(folder, path)
             file.parent.mkdir(parents=True, exist_ok=True)
             if text.startswith("-> "):
                 file.symlink_to(text[3:])
             else:
                 file.write_text(text, newline="")
-                file.chmod(0o600)
+                mode = case.get("file_modes", {}).get(path.removeprefix("lab/overlay/"))
+                # NetworkManager passes over profiles that others may read.
+                file.chmod(int(mode, 8) if mode else 0o600 if "system-connections" in path else 0o644)
         packed = subprocess.run(
             "find . | cpio -o -H newc --quiet | gzip -1", shell=True, cwd=folder, stdout=subprocess.PIPE, check=True
         ).stdout
-    initrd = (BUILT / f"initrd-{kind}.img").read_bytes()
+    initrd = (BUILT / f"initrd-{case['initrd']}.img").read_bytes()
     to.write_bytes(initrd + b"\0" * (-len(initrd) % 4) + packed)
 
 
@@ -61,7 +64,7 @@ def cards(devices):
 def boot(case):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        archive(case["config_files"], case["initrd"], folder / "initrd.img")
+        archive(case, folder / "initrd.img")
         arguments = ["-nographic", "-vga", "none", "-no-reboot", "-monitor", "none", "-nic", "none"]
         arguments += ["-machine", case["machine"], "-cpu", "max", "-smp", "1", "-m", "768"]
         arguments += ["-serial", "stdio", "-serial", f"file:{folder}/out"]
