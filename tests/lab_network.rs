@@ -45,6 +45,21 @@ struct Nic {
     id_net_name_slot: Option<String>,
     id_net_name_onboard: Option<String>,
     id_net_link_file: Option<String>,
+    id_net_naming_scheme: Option<String>,
+}
+
+/// What the guest was: os-release, and its systemd, as far as the naming scheme tells.
+fn system(record: &Record) -> (String, u32) {
+    let scheme = record.nics.iter().find_map(|nic| nic.id_net_naming_scheme.as_deref());
+    let systemd =
+        scheme.and_then(|scheme| scheme.strip_prefix('v')?.parse().ok()).filter(|release| *release > 245);
+    let (id, version) = match systemd {
+        Some(247) => ("debian", "11"),
+        Some(255) => ("ubuntu", "24.04"),
+        Some(257) => ("debian", "13"),
+        _ => ("debian", "12"),
+    };
+    (format!("ID={id}\nVERSION_ID=\"{version}\"\n"), systemd.unwrap_or(252))
 }
 
 /// The network drivers of Debian 12's kernel that the machines of the lab ask for, with what they depend on.
@@ -59,9 +74,11 @@ fs/ext4/ext4: | fs-ext4
 net/core/failover:
 drivers/net/net_failover: failover
 drivers/net/virtio_net: net_failover virtio virtio_ring | virtio:d00000001v*
-drivers/net/ethernet/intel/e1000/e1000: | pci:v00008086d0000100Esv*sd*bc*sc*i* pci:v00008086d0000100Fsv*sd*bc*sc*i*
+drivers/net/ethernet/intel/e1000/e1000: | pci:v00008086d0000100Esv*sd*bc*sc*i* pci:v00008086d0000100Fsv*sd*bc*sc*i* pci:v00008086d00001008sv*sd*bc*sc*i* pci:v00008086d00001004sv*sd*bc*sc*i*
 drivers/net/ethernet/intel/e1000e/e1000e: | pci:v00008086d000010D3sv*sd*bc*sc*i*
 drivers/net/ethernet/intel/igb/igb: | pci:v00008086d000010C9sv*sd*bc*sc*i*
+drivers/net/ethernet/intel/igbvf/igbvf: | pci:v00008086d000010CAsv*sd*bc*sc*i*
+drivers/net/ethernet/sun/sungem: | pci:v0000106Bd00000021sv*sd*bc*sc*i*
 drivers/net/ethernet/intel/e100: | pci:v00008086d00001209sv*sd*bc02sc00i* pci:v00008086d00001229sv*sd*bc02sc00i*
 drivers/net/ethernet/realtek/8139cp: | pci:v000010ECd00008139sv*sd*bc*sc*i*
 drivers/net/ethernet/realtek/8139too: | pci:v000010ECd00008139sv*sd*bc*sc*i*
@@ -106,13 +123,11 @@ fn initrd(kernel: &Kernel, record: &Record) -> Vec<u8> {
 
 fn predict(record: &Record, target: &Target) -> Boot {
     let kernel = Kernel::new(RELEASE, MODULES, &[]);
+    let (release, systemd) = system(record);
     let mut memory = Memory::new()
-        .file(
-            "etc/os-release",
-            "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n",
-        )
+        .file("etc/os-release", release)
         .file("etc/fstab", "UUID=b0070002-0000-4000-8000-000000000001 / ext4 defaults 0 1\n")
-        .file("usr/lib/systemd/libsystemd-shared-252.so", "")
+        .file(&format!("usr/lib/systemd/libsystemd-shared-{systemd}.so"), "")
         .file("usr/lib/udev/rules.d/80-net-setup-link.rules", SETUP_LINK)
         .file("usr/lib/systemd/network/99-default.link", DEFAULT_LINK)
         .file("usr/lib/systemd/systemd", "")

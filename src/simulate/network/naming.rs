@@ -81,6 +81,8 @@ pub(super) struct Namer<'a> {
     pub(super) scheme: Option<Scheme>,
     /// The names that the generator of persistent names counts on from, if there is one.
     pub(super) generator: Option<Vec<String>>,
+    /// Whether biosdevname names cards, which asks the machine's own tables.
+    pub(super) biosdevname: bool,
     /// HWADDR and DEVICE of ifcfg files, where udev renames after them.
     pub(super) by_hwaddr: Vec<(String, String, Place)>,
 }
@@ -332,6 +334,9 @@ impl Namer<'_> {
             taken.push(new.clone());
             let why = format!("udev's generator finds {name} taken by another card's rule");
             return Wish::Name(new, None, why);
+        }
+        if self.biosdevname {
+            return Wish::Unknown("biosdevname names it after tables of the machine's firmware".to_owned());
         }
         match self.applies_links {
             Some(true) => self.wish_of_links(interface),

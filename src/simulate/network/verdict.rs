@@ -76,7 +76,10 @@ fn nic_fate(card: &Card, bound: &Bound, named: Option<(&Interface<'_>, &Answer)>
 
 /// The sentence, and its state.
 fn judge(bound: &[Bound], interfaces: &[Interface<'_>], answers: &[Answer], managers: &Managers<'_>) -> Step {
-    let wanted: Vec<_> = managers.wanted().collect();
+    // A tunnel, or a bridge of virtual machines alone, needs no card of its own.
+    let mut wanted: Vec<_> =
+        managers.wanted().filter(|one| !one.is_virtual || !one.ports.is_empty()).collect();
+    wanted.sort_by_key(|one| one.is_virtual);
     let described = |interface: &Interface<'_>| {
         let driver = interface.drivers.last().map_or("", String::as_str);
         format!("{} ({driver})", shown(&interface.name))

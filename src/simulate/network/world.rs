@@ -120,6 +120,7 @@ impl InitrdTexts {
             ifnames: ifnames(scene),
             scheme,
             generator: None,
+            biosdevname: false,
             by_hwaddr: Vec::new(),
         }
     }
@@ -150,6 +151,8 @@ fn root_namer<'a>(scene: &Scene<'a>, target: &Target, scheme: Option<Scheme>) ->
         ifnames: ifnames(scene),
         scheme,
         generator: generator.then(names),
+        // It leaves virtual machines alone, and is asked for on all other machines but Dell's (71-biosdevname.rules).
+        biosdevname: naming.biosdevname && target.classes.is_empty() && asks_for_biosdevname(scene),
         by_hwaddr: if naming.renames_by_hwaddr.is_some() { by_hwaddr.collect() } else { Vec::new() },
     }
 }
@@ -165,6 +168,10 @@ fn maker_of(target: &Target) -> Option<&'static str> {
     ];
     let found = table.iter().find(|(class, _)| target.classes.iter().any(|other| other == class));
     found.map(|(_, maker)| *maker)
+}
+
+fn asks_for_biosdevname(scene: &Scene<'_>) -> bool {
+    scene.cmdline.and_then(|line| line.value("biosdevname")) == Some("1")
 }
 
 /// `net.ifnames=0` switches policies off (systemd.link(5)).
