@@ -33,6 +33,9 @@ pub enum InitSystem {
     Other,
 }
 
+/// Lines that are followed; each is held against each other. Real tables have less than a hundred.
+const MAX_LINES: usize = 1000;
+
 /// How the root system mounts.
 #[derive(Debug, Default, Clone, Serialize, JsonSchema)]
 pub struct Mounting {
@@ -183,7 +186,11 @@ fn lines(gather: &Gather<'_>) -> Known<Vec<Line>> {
         let (directory, is_no_directory) = mountpoint(gather, entry.directory.trim_end_matches('\r'));
         Line { at: entry.span.at(&file.path), entry, directory, is_no_directory }
     };
-    Known::Known(mntent::parse(&file.bytes).into_iter().map(line).collect())
+    let entries = mntent::parse(&file.bytes);
+    if entries.len() > MAX_LINES {
+        return Known::unknown(format!("an `etc/fstab` of less than {MAX_LINES} lines"));
+    }
+    Known::Known(entries.into_iter().map(line).collect())
 }
 
 /// The mount point with its links followed, and whether something else than a folder is there.

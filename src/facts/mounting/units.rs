@@ -48,7 +48,7 @@ pub struct MountUnit {
 }
 
 /// Units that are read at most; snaps bring dozens.
-const MAX_UNITS: usize = 2000;
+const MAX_UNITS: usize = 500;
 
 /// Where the administrator's units are. Those that systemd itself brings mount file systems of the kernel's own.
 const FOLDER: &str = "etc/systemd/system";

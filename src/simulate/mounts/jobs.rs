@@ -13,7 +13,7 @@ use super::lvm;
 use super::settings::Settings;
 use super::units::{Kind, Pull, Unit, Units};
 use super::{Reason, names};
-use crate::facts::block_devices::BlockDevice;
+use crate::facts::block_devices::{BlockDevice, Lookup};
 use crate::facts::command_line::CommandLine;
 use crate::facts::{Facts, Known};
 use crate::parse::device_spec::{DeviceName, DeviceSpec};
@@ -143,10 +143,8 @@ impl<'a> Jobs<'a> {
 
     /// Root is mounted: its line is for the check and the remount alone.
     fn root(&self, unit: &Unit<'_>) -> End {
-        if let (
-            DeviceName::Uuid(_) | DeviceName::Label(_) | DeviceName::PartUuid(_) | DeviceName::PartLabel(_),
-            Device::Missing(why),
-        ) = (&unit.device.name, self.device(unit))
+        if is_content_name(&unit.device)
+            && let Device::Missing(why) = self.device(unit)
         {
             let reason = Reason::DeviceMissing;
             return End::Failed {
@@ -286,6 +284,11 @@ impl<'a> Jobs<'a> {
             return Device::Missing(why);
         }
         match self.machine.resolve(&unit.device) {
+            Resolution::Exists { device: None, .. }
+                if is_unlisted(&unit.device, self.facts, self.cmdline) =>
+            {
+                Device::Missing("does not exist: no device of this system has it".to_owned())
+            }
             Resolution::Exists { device, .. } => self.through_crypt(unit, device),
             Resolution::Missing { why } => Device::Missing(why),
             Resolution::Unknown { needs } => self.undecided(unit, needs),
@@ -350,6 +353,24 @@ impl<'a> Jobs<'a> {
             TimeSpan::Infinite => End::Forever { reason, why },
         }
     }
+}
+
+/// A name for what is written on a disk.
+pub(super) fn is_content_name(device: &DeviceSpec) -> bool {
+    use DeviceName::{Label, PartLabel, PartUuid, Uuid};
+    matches!(device.name, Uuid(_) | Label(_) | PartUuid(_) | PartLabel(_))
+}
+
+/// Whether nothing on this system has the name, by a list that is the whole truth although it does not look so: the cache of
+/// blkid in /run, which knows this entry's root, and is asked for every device that is looked for by its contents.
+pub(super) fn is_unlisted(device: &DeviceSpec, facts: &Facts, cmdline: Option<&CommandLine>) -> bool {
+    let Some(root) = cmdline.and_then(|line| line.root.as_ref()) else { return false };
+    let is_of_this_boot = match facts.block_devices.find(&root.device) {
+        Lookup::Found(device) => device.at.path.starts_with("run/"),
+        _ => false,
+    };
+    let told = matches!(device.name, DeviceName::Uuid(_) | DeviceName::Label(_));
+    told && is_of_this_boot && !matches!(facts.block_devices.find(device), Lookup::Found(_))
 }
 
 /// Names of encrypted volumes that the initrd has opened before systemd starts: those that root lies on, those that it is

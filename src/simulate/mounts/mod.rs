@@ -20,10 +20,11 @@ mod units;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::devices::Machine;
+use super::devices::{Machine, Resolution};
 use super::scene::Scene;
 use super::{DiskFate, Step, StepName};
 use crate::facts::Facts;
+use crate::facts::command_line::CommandLine;
 use crate::facts::mounting::InitSystem;
 use crate::parse::device_spec::{DeviceName, DeviceSpec};
 use crate::place::Place;
@@ -165,7 +166,7 @@ fn by_systemd(scene: &Scene<'_>, target: &Target, disk: &DiskFate) -> MountsFate
         tables: scene.kernel.and_then(|kernel| facts.module_tables.get(&kernel.release)),
         classes: target.classes.iter().map(String::as_str).chain([target.name.as_str()]).collect(),
         root_fstype: scene.root.fstype(),
-        root_becomes_writable: root_becomes_writable(&units, &settings, &machine),
+        root_becomes_writable: root_becomes_writable(facts, scene.cmdline, &units, &settings, &machine),
     };
     let told = scene.cmdline.map(|line| line.rd_luks_uuid.as_slice()).unwrap_or_default();
     let told: Vec<&str> = told.iter().map(|uuid| uuid.value.as_str()).collect();
@@ -188,16 +189,19 @@ fn by_systemd(scene: &Scene<'_>, target: &Target, disk: &DiskFate) -> MountsFate
 }
 
 /// Whether systemd-remount-fs makes root writable: as its line says, if there is one that can be looked up.
-fn root_becomes_writable(units: &units::Units<'_>, settings: &Settings<'_>, machine: &Machine<'_>) -> bool {
+fn root_becomes_writable(
+    facts: &Facts,
+    cmdline: Option<&CommandLine>,
+    units: &units::Units<'_>,
+    settings: &Settings<'_>,
+    machine: &Machine<'_>,
+) -> bool {
     let Some(line) = units.list.iter().find(|unit| unit.is_root()) else {
         return settings.root_is_writable();
     };
-    let is_tag = matches!(
-        line.device.name,
-        DeviceName::Uuid(_) | DeviceName::Label(_) | DeviceName::PartUuid(_) | DeviceName::PartLabel(_)
-    );
-    let is_gone =
-        is_tag && matches!(machine.resolve(&line.device), super::devices::Resolution::Missing { .. });
+    let is_gone = jobs::is_content_name(&line.device)
+        && (matches!(machine.resolve(&line.device), Resolution::Missing { .. })
+            || jobs::is_unlisted(&line.device, facts, cmdline));
     if is_gone { settings.root_is_writable() } else { !line.has("ro") }
 }
 

@@ -133,6 +133,9 @@ impl Unit<'_> {
     }
 }
 
+/// Lines of crypttab that are followed; real tables have a handful.
+const MAX_VOLUMES: usize = 200;
+
 /// The units, in the order of their lines, and the lines that make none.
 #[derive(Debug, Default)]
 pub(super) struct Units<'a> {
@@ -156,7 +159,7 @@ pub(super) fn of<'a>(facts: &'a Facts, settings: &Settings<'_>) -> Units<'a> {
     }
     match &facts.crypttab.entries {
         Known::Known(_) if !settings.reads_crypttab => {}
-        Known::Known(volumes) => units.list.extend(volumes.iter().map(crypt)),
+        Known::Known(volumes) => units.list.extend(volumes.iter().take(MAX_VOLUMES).map(crypt)),
         Known::Unknown { needs } => units.unreadable = Some(needs.clone()),
     }
     for unit in &facts.mounting.units {
