@@ -19,6 +19,12 @@ const STEP: StepName = StepName::Init;
 /// of 4.0 made what was an option the only way).
 const NO_FALLBACK_SINCE: (u32, u32) = (4, 0);
 
+/// What systemd tries after the switch, itself first (systemd's main.c, after `switch_root`).
+const BY_SYSTEMD: [&str; 4] = ["/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", "/bin/sh"];
+
+/// What dracut's own init tries (its `99base/init.sh`).
+const BY_DRACUT: [&str; 1] = ["/sbin/init"];
+
 /// What is known of one program that may be started.
 enum Candidate<'a> {
     /// It runs, as far as can be seen.
@@ -72,17 +78,17 @@ fn start(scene: &Scene<'_>) -> Step {
     let has_initrd = scene.root.has_initrd();
     if has_initrd && scene.view.main().is_none() {
         // What starts init is not known; that the usual one is there suffices for all of them.
-        return usual(scene, asked, true, at);
+        return usual(scene, asked, true, &FALLBACKS, at);
     }
     match scene.root.kind() {
-        Kind::Dracut if scene.root.has_systemd() => by_systemd(scene, asked, at),
-        Kind::Dracut | Kind::InitramfsTools | Kind::MkinitrdNash if has_initrd => {
-            usual(scene, asked, true, at)
+        Kind::Dracut | Kind::Mkinitcpio | Kind::Other if has_initrd && scene.root.has_systemd() => {
+            by_systemd(scene, asked, at)
         }
-        _ if has_initrd => usual(scene, asked, true, at),
+        Kind::Dracut if has_initrd => usual(scene, asked, true, &BY_DRACUT, at),
+        _ if has_initrd => usual(scene, asked, true, &FALLBACKS, at),
         _ => {
             let falls_back = scene.kernel.is_none_or(|kernel| version(&kernel.release) < NO_FALLBACK_SINCE);
-            usual(scene, asked, falls_back, at)
+            usual(scene, asked, falls_back, &FALLBACKS, at)
         }
     }
 }
@@ -103,11 +109,17 @@ fn by_systemd(scene: &Scene<'_>, asked: Option<&str>, at: Option<Place>) -> Step
             return Step::unknown(STEP, detail, None);
         }
     }
-    usual(scene, asked, false, at)
+    usual(scene, asked, false, &BY_SYSTEMD, at)
 }
 
-/// The init that is asked for; if `falls_back` or none is, the first of the usual ones that is there.
-fn usual(scene: &Scene<'_>, asked: Option<&str>, falls_back: bool, at: Option<Place>) -> Step {
+/// The init that is asked for; if `falls_back` or none is, the first of `paths` that is there.
+fn usual(
+    scene: &Scene<'_>,
+    asked: Option<&str>,
+    falls_back: bool,
+    paths: &[&str],
+    at: Option<Place>,
+) -> Step {
     let mut note = String::new();
     if let Some(path) = asked {
         match candidate(scene, path) {
@@ -130,7 +142,7 @@ fn usual(scene: &Scene<'_>, asked: Option<&str>, falls_back: bool, at: Option<Pl
         }
     }
     let mut dangling = None;
-    for path in FALLBACKS {
+    for path in paths.iter().copied() {
         match candidate(scene, path) {
             Candidate::Runs(program) => return runs(scene, program, &note),
             Candidate::Broken(why, place) => {
@@ -144,7 +156,7 @@ fn usual(scene: &Scene<'_>, asked: Option<&str>, falls_back: bool, at: Option<Pl
         }
     }
     let link = dangling.map(|link| format!(" ({link})")).unwrap_or_default();
-    let detail = format!("{note}the root file system has no init: none of {}{link}", FALLBACKS.join(", "));
+    let detail = format!("{note}the root file system has no init: none of {}{link}", paths.join(", "));
     let at = scene.facts.init.dangling.first().map(|link| link.at.clone()).or(at);
     Step::fails(STEP, detail, at)
 }

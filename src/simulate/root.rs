@@ -6,6 +6,7 @@
 //! `block/early-lookup.c` and `init/do_mounts.c` for roots without an initrd.
 
 mod arguments;
+mod awaited;
 mod device;
 mod filesystem;
 mod luks;
@@ -169,6 +170,9 @@ impl<'a> Root<'a> {
                 return trouble.into_step(step, Some(mount.at.clone()));
             }
         }
+        if let Some(trouble) = self.awaited(machine) {
+            return trouble.into_step(step, at);
+        }
         let detail = match (done.is_empty(), stack.layers.last()) {
             (true, Some(Layer::Disk { .. })) => {
                 "root lies on a partition or a disk: nothing has to be put together".to_owned()
@@ -201,6 +205,9 @@ impl<'a> Root<'a> {
             let detail =
                 format!("{what} is {}; whether the initrd puts it together is not known", volume.name());
             return Err(Trouble::unknown(detail));
+        }
+        if !stack.layers.iter().any(|layer| matches!(layer, Layer::Disk { .. })) {
+            self.sectors(None, Some(0), machine)?;
         }
         let mut done = Vec::new();
         for (at, layer) in stack.layers.iter().enumerate().rev() {

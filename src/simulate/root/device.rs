@@ -28,7 +28,10 @@ impl<'a> Root<'a> {
             return Step::fails(step, format!("root={raw} {detail}"), at);
         }
         let own = match self.resolve(spec, machine) {
-            Resolution::Exists { why, .. } => Step::ok(step, format!("root={raw} {why}"), at),
+            Resolution::Exists { why, .. } => {
+                let note = self.resume_gone(machine).unwrap_or_default();
+                Step::ok(step, format!("root={raw} {why}{note}"), at)
+            }
             Resolution::Missing { why } => return Step::fails(step, format!("root={raw} {why}"), at),
             Resolution::Unknown { needs } => {
                 Step::unknown(step, format!("whether root={raw} exists is not known without {needs}"), at)
@@ -59,6 +62,18 @@ impl<'a> Root<'a> {
         let table = paths.iter().find_map(|path| self.view.text(path)).map(mdadm::parse).unwrap_or_default();
         let named: Vec<String> = table.arrays.into_iter().filter_map(|array| array.device).collect();
         machine.array(spec, name, &named)
+    }
+
+    /// A swap to resume from that is not there: it is waited for, and the boot goes on without it (initramfs-tools'
+    /// `local-premount/resume`; dracut's `parse-resume.sh`, "Cancelling resume operation").
+    fn resume_gone(&self, machine: &Machine<'a>) -> Option<String> {
+        let resume = self.arguments.value("resume").filter(|_| !self.arguments.has("noresume"))?;
+        match machine.resolve(&DeviceSpec::parse_root(resume)) {
+            Resolution::Missing { .. } => Some(format!(
+                "; resume={resume} does not exist: the initrd waits for it and goes on without it"
+            )),
+            _ => None,
+        }
     }
 
     /// No `root=` anywhere. What then happens is the initrd's choice.

@@ -139,9 +139,7 @@ impl<'a> Walk<'_, 'a> {
             DeviceName::KernelName(name) => {
                 let device = self.machine.device_now(spec);
                 self.several(device, stack);
-                let now = device
-                    .and_then(|device| disk_of(device))
-                    .or_else(|| self.machine.disk_called(&name.disk));
+                let now = device.and_then(disk_of).or_else(|| self.machine.disk_called(&name.disk));
                 stack.push(Layer::Disk { now, partition: name.partition });
             }
             DeviceName::PartUuid(_) | DeviceName::PartLabel(_) => {

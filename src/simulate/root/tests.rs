@@ -355,6 +355,22 @@ fn encrypted_volumes_are_opened_by_who_knows_them_and_ask_for_a_passphrase() {
 }
 
 #[test]
+fn dracut_waits_for_all_that_is_named() {
+    let lab = |more: &str, blkid: &str| {
+        Lab::dracut(&format!("root=/dev/mapper/vg-root ro rd.lvm.lv=vg/root {more}"))
+            .tools(&["lvm"])
+            .blkid(blkid)
+    };
+    let with_swap = format!("{LVM}/dev/mapper/vg-swap: UUID=\"ss\" TYPE=\"swap\"\n");
+    check(vec![
+        ("swap", lab("rd.lvm.lv=vg/swap", &with_swap), "boots"),
+        ("swap gone", lab("rd.lvm.lv=vg/swap", LVM), "dracut waits for the logical volume vg/swap"),
+        ("header gone", lab("rd.luks.uuid=luks-cc", LVM), "dracut waits for the LUKS volume luks-cc"),
+        ("resume gone", lab("resume=UUID=zz", LVM), "boots"),
+    ]);
+}
+
+#[test]
 fn a_layer_that_lies_on_itself_is_never_put_together() {
     let lab = Lab::initramfs_tools("root=/dev/mapper/vg-root ro").tools(&["lvm", "cryptsetup"]);
     let lab = lab.file("etc/crypttab", "vg-root /dev/vg/root none luks\n");
@@ -448,6 +464,7 @@ fn sectors_of_another_size_hide_partitions() {
     let whole = |size: &str| lab(&format!("/dev/sda: UUID=\"aa\" BLOCK_SIZE=\"{size}\" TYPE=\"ext4\"\n"));
     check(vec![
         ("not known", lab(PLAIN), sysfs),
+        ("nothing known", lab(""), sysfs),
         ("whole disk", whole("4096"), "boots"),
         ("small blocks", whole("1024"), "root-filesystem Fails: root's file system has blocks of 1024 bytes"),
     ]);
@@ -496,6 +513,7 @@ fn each_initrd_looks_for_init_in_its_own_way() {
     let debian = |more: &str| Lab::initramfs_tools(&format!("root=UUID=aa {more}"));
     let dracut = |more: &str| Lab::dracut(&format!("root=UUID=aa {more}"));
     let scripted = |line: &str| debian("").file("sbin/init", line);
+    let alone = || dracut("").lacking("usr/lib/systemd/systemd");
     check(vec![
         ("asked for and missing", debian("init=/sbin/nosuch"), "boots"),
         (
@@ -506,6 +524,12 @@ fn each_initrd_looks_for_init_in_its_own_way() {
         ("no os-release", dracut("").gone("etc/os-release"), "init Fails: systemd in the initrd refuses"),
         ("no os-release, debian", debian("").gone("etc/os-release"), "boots"),
         ("only a shell", debian("").gone("sbin/init"), "boots"),
+        ("only a shell, dracut alone", alone().gone("sbin/init"), "init Fails"),
+        (
+            "no link to systemd",
+            dracut("").gone("sbin/init").file("usr/lib/systemd/systemd", "#!/bin/sh\n"),
+            "boots",
+        ),
         (
             "nothing",
             debian("").gone("sbin/init").gone("bin/sh").file("bin/x", ""),
