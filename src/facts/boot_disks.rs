@@ -154,6 +154,12 @@ impl BootDisk {
     }
 }
 
+/// Whether a name is that of a disk which firmware sees: not of what software makes, and not of removable media.
+fn is_hardware(name: &str) -> bool {
+    let software = ["mapper/", "dm-", "md", "loop", "ram", "zram", "nbd", "drbd", "sr", "fd", "zd"];
+    !software.iter().any(|start| name.starts_with(start))
+}
+
 fn disk_named<'a>(disks: &'a mut BTreeMap<String, BootDisk>, name: &str) -> &'a mut BootDisk {
     disks.entry(name.to_owned()).or_insert_with(|| BootDisk { name: name.to_owned(), ..BootDisk::default() })
 }
@@ -165,7 +171,8 @@ fn printed(gather: &Gather<'_>, disks: &mut BTreeMap<String, BootDisk>) {
         REPORTS.iter().flat_map(|folder| gather.read_directory(folder, is_table)).collect();
     files.extend(gather.read("fs-diskio.txt").present());
     for file in files {
-        for table in partition_table::parse(&file.bytes) {
+        let tables = partition_table::parse(&file.bytes).into_iter();
+        for table in tables.filter(|table| is_hardware(&table.disk)) {
             let disk = disk_named(disks, &table.disk);
             disk.table = disk.table.or(table.kind.map(PartitionTable::from));
             disk.sector_size = disk.sector_size.or(table.sector_size);
@@ -261,7 +268,7 @@ fn note(
     active: Option<bool>,
     at: &Place,
 ) {
-    let Some(number) = number_of(name) else { return };
+    let Some(number) = number_of(name).filter(|_| is_hardware(name)) else { return };
     let disk = disk_named(disks, disk_of(name));
     if disk.partitions.iter().any(|partition| partition.number == number) {
         return;
@@ -336,13 +343,15 @@ fn core_image(dump: &[u8], sector: u64) -> Result<Option<grub_image::GrubImage>,
     let Some((start, length)) = grub_image::block_list(first) else { return Ok(None) };
     let Some(rest) = stretch(start, u64::from(length)) else { return Ok(None) };
     let is_empty = |sector: &[u8]| sector.iter().all(|byte| *byte == 0);
-    // Packed code has no sector of zeros; the last one may be filled with them in part.
-    if rest.chunks(boot_sector::SECTOR).any(is_empty) {
+    // Packed code has no sector of zeros; what is behind it may be filled with them.
+    let image = [first, rest].concat();
+    let packed = image.get(..grub_image::packed_length(&image).unwrap_or_default()).unwrap_or(&image);
+    if packed.chunks_exact(boot_sector::SECTOR).any(is_empty) {
         return Err(format!(
             "GRUB's core image, from sector {sector} on, is not whole: sectors of zeros are in it"
         ));
     }
-    Ok(grub_image::read_core(&[first, rest].concat()))
+    Ok(grub_image::read_core(&image))
 }
 
 impl From<TableKind> for PartitionTable {

@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use super::packages::Packages;
 use super::{Gather, Known};
+use crate::parse::device_spec::DeviceSpec;
 use crate::parse::grub_image::{self, GrubImage};
+use crate::parse::lines::{Line, lines};
 use crate::place::Place;
 
 /// Bytes of a core image that are read; one for BIOS has less than 512 KiB.
@@ -24,8 +26,21 @@ pub struct GrubInstall {
     pub platforms: Vec<GrubPlatform>,
     /// The version of the package that it comes from; null if none is installed.
     pub version: Known<Option<String>>,
+    /// The lines of `device.map`, which says to GRUB's programs (not to GRUB itself) which disk BIOS counts as which.
+    pub device_map: Vec<MappedDisk>,
     /// GRUB legacy's `stage2` or LILO's map: a loader for BIOS besides GRUB 2; null if there is none.
     pub other_bios_loader: Option<Place>,
+}
+
+/// A line of `device.map`: `(hd0) /dev/sda`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct MappedDisk {
+    /// The disk as GRUB counts it: `hd0`.
+    pub disk: String,
+    /// What the system calls it.
+    pub device: DeviceSpec,
+    /// Where the device is named.
+    pub at: Place,
 }
 
 /// A platform's modules.
@@ -101,6 +116,7 @@ pub fn gather(gather: &Gather<'_>) -> GrubInstall {
             }
         }
     }
+    found.device_map = device_map(gather);
     let others = [
         "boot/grub/stage2",
         "boot/extlinux/ldlinux.sys",
@@ -111,6 +127,20 @@ pub fn gather(gather: &Gather<'_>) -> GrubInstall {
     found.other_bios_loader =
         others.iter().find(|path| gather.tree.exists(path)).map(|path| Place::file(*path));
     found
+}
+
+fn device_map(gather: &Gather<'_>) -> Vec<MappedDisk> {
+    let paths = ["boot/grub2/device.map", "boot/grub/device.map"];
+    let Some(file) = paths.iter().find_map(|path| gather.read_config(path).present()) else {
+        return Vec::new();
+    };
+    let line = |line: Line| {
+        let (disk, device) = line.first_word()?;
+        let disk = disk.strip_prefix('(')?.strip_suffix(')')?.to_owned();
+        let at = line.span_of(device).at(&file.path);
+        Some(MappedDisk { disk, device: DeviceSpec::parse(device), at })
+    };
+    lines(&file.bytes).filter_map(line).collect()
 }
 
 /// The version of the first package that is GRUB 2's.

@@ -44,6 +44,13 @@ pub fn block_list(sector: &[u8]) -> Option<(u64, u16)> {
     Some((start, length))
 }
 
+/// Bytes that a core image has at least, by its own header: the first sector and the packed part.
+#[must_use]
+pub fn packed_length(bytes: &[u8]) -> Option<usize> {
+    let size = bytes.get(COMPRESSED_SIZE..COMPRESSED_SIZE + 4)?.try_into().ok()?;
+    usize::try_from(u32::from_le_bytes(size)).ok()?.checked_add(SECTOR)
+}
+
 /// Reads `core.img` of the platform i386-pc; none if it is no such image, breaks off, or comes from a GRUB before 2.00.
 #[must_use]
 pub fn read_core(bytes: &[u8]) -> Option<GrubImage> {

@@ -14,6 +14,7 @@ mod volumes;
 use super::firmware::{self, Started};
 use super::scene::Scene;
 use super::{Step, StepName};
+use crate::facts::Facts;
 use crate::facts::boot::EntrySource;
 use crate::facts::esp::EspProgramKind;
 use crate::place::Place;
@@ -41,7 +42,15 @@ pub(super) fn step(scene: &Scene<'_>, target: &Target) -> Option<Step> {
         let detail = "which entry the loader starts is not known without the boot loader's configuration";
         return Some(Step::unknown(step, detail, at));
     }
-    Some(Step::ok(step, format!("the loader starts the entry `{}`", scene.entry.title), at))
+    Some(Step::ok(step, "the loader finds the entry and its files", at))
+}
+
+/// Unified kernels in `EFI/Linux` are entries of systemd-boot without a file that lists them.
+fn has_unified_kernel(facts: &Facts) -> bool {
+    let is_one = |path: &str| {
+        path.to_ascii_lowercase().starts_with("efi/linux/") && path.to_ascii_lowercase().ends_with(".efi")
+    };
+    facts.esp.files.get().is_some_and(|files| files.iter().any(|file| is_one(&file.path)))
 }
 
 fn stop(scene: &Scene<'_>, target: &Target, started: &Started<'_>) -> Option<Stop> {
@@ -50,7 +59,9 @@ fn stop(scene: &Scene<'_>, target: &Target, started: &Started<'_>) -> Option<Sto
         && kind != EspProgramKind::Grub
     {
         return match kind {
-            EspProgramKind::SystemdBoot if scene.entry.source != EntrySource::Bls => {
+            EspProgramKind::SystemdBoot
+                if scene.entry.source != EntrySource::Bls && !has_unified_kernel(scene.facts) =>
+            {
                 let detail = "systemd-boot finds no entry in `loader/entries` on the EFI system partition: it stays in its menu";
                 Some((detail.to_owned(), Some(program.at.clone())))
             }

@@ -61,7 +61,7 @@ pub(super) struct Resolved {
     /// A default that names no line.
     pub(super) stale_default: Option<PlacedValue>,
     /// How long the menu waits.
-    pub(super) timeout: Option<PlacedValue>,
+    pub(super) timeout: Known<Option<PlacedValue>>,
     /// Whether the menu has no line at all, not even one that starts no Linux.
     pub(super) is_empty: bool,
     /// How the configuration leads to another one, if it does.
@@ -75,7 +75,7 @@ impl Resolved {
         default: Known<Option<usize>>,
         stale_default: Option<PlacedValue>,
     ) -> Self {
-        Self { entries, default, stale_default, timeout: None, is_empty: false, stub: None }
+        Self { entries, default, stale_default, timeout: Known::Known(None), is_empty: false, stub: None }
     }
 }
 
@@ -100,10 +100,11 @@ pub(super) fn resolve(nodes: Vec<Node>, runner: &mut Runner<'_>, files: &BootFil
         }
         _ => Known::Known(first(&lines)),
     };
-    let timeout = runner
-        .variables
-        .get("timeout")
-        .and_then(|value| Some(PlacedValue { value: value.known_text()?, at: value.place()? }));
+    let timeout = match runner.variables.get("timeout") {
+        None => Known::Known(None),
+        Some(Value { needs: Some(needs), .. }) => Known::unknown(needs.clone()),
+        Some(value) => Known::Known(value.place().map(|at| PlacedValue { value: value.text(), at })),
+    };
     let is_empty = lines.is_empty() && runner.knows_menu();
     Resolved { entries, default, stale_default, timeout, is_empty, stub: runner.take_stub() }
 }

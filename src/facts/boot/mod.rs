@@ -43,8 +43,8 @@ pub struct BootConfig {
     /// `etc/kernel/cmdline`, which kernel-install(8) writes into new entries; null if there is none.
     pub kernel_cmdline: Option<CommandLine>,
     /// Seconds that GRUB's menu waits before it starts the default, as last set: `5`, or `-1` for ever; null if nothing
-    /// sets it.
-    pub timeout: Option<PlacedValue>,
+    /// sets it. Unknown if that depends on what the input does not say.
+    pub timeout: Known<Option<PlacedValue>>,
     /// A configuration of GRUB that makes an empty menu, so that GRUB stops at its command line; null if there is none.
     pub empty_menu: Option<Place>,
     /// The small configuration on the EFI system partition that leads to the one with the menu; null if there is none.

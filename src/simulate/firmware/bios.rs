@@ -76,7 +76,7 @@ fn without_dump<'a>(facts: &'a Facts, disk: &'a BootDisk) -> Start<'a> {
         return Start::new(State::Fails, detail, at, started);
     }
     match (bios_loader(facts), uefi_loader(facts)) {
-        (None, Some((what, at))) => for_uefi_alone(&what, at),
+        (None, Some((what, at))) => for_uefi_alone(facts, &what, at),
         (Some((what, at)), _) => Start::new(State::Ok, format!("{what} is there"), Some(at), started),
         (None, None) => Start::new(State::Ok, nothing_said(), at, started),
     }
@@ -84,7 +84,7 @@ fn without_dump<'a>(facts: &'a Facts, disk: &'a BootDisk) -> Start<'a> {
 
 fn without_disks<'a>(facts: &'a Facts, untold: Started<'a>) -> Start<'a> {
     match (bios_loader(facts), uefi_loader(facts)) {
-        (None, Some((what, at))) => for_uefi_alone(&what, at),
+        (None, Some((what, at))) => for_uefi_alone(facts, &what, at),
         (Some((what, at)), _) => {
             let detail = format!("{what} is there, as its installation leaves it");
             Start::new(State::Ok, detail, Some(at), Started::Bios(None))
@@ -93,9 +93,18 @@ fn without_disks<'a>(facts: &'a Facts, untold: Started<'a>) -> Start<'a> {
     }
 }
 
-fn for_uefi_alone<'a>(what: &str, at: Place) -> Start<'a> {
+fn for_uefi_alone<'a>(facts: &Facts, what: &str, at: Place) -> Start<'a> {
+    let untold = Started::Untold(Some(Firmware::Bios));
+    // A report has no copy of GRUB's folder: that it is not there says nothing.
+    if facts.kernels.iter().all(|kernel| kernel.image.is_none()) {
+        let detail = format!(
+            "the system has {what}; whether it has a loader for BIOS as well is not known without the folder `boot` or the \
+             first sectors of the disk"
+        );
+        return Start::new(State::Unknown, detail, Some(at), untold);
+    }
     let detail = format!("the system has {what} and no loader for BIOS: with BIOS nothing starts it");
-    Start::new(State::Fails, detail, Some(at), Started::Untold(Some(Firmware::Bios)))
+    Start::new(State::Fails, detail, Some(at), untold)
 }
 
 fn nothing_said() -> &'static str {

@@ -3,11 +3,11 @@
 use super::Stop;
 use super::readable;
 use super::volumes::{Place as Found, Volumes};
-use crate::facts::Facts;
 use crate::facts::boot::{EntrySource, Volume};
 use crate::facts::boot_disks::{BootDisk, PartitionTable};
 use crate::facts::esp::EspFile;
 use crate::facts::grub::GrubCore;
+use crate::facts::{Facts, Known};
 use crate::place::Place;
 use crate::simulate::firmware::Started;
 use crate::simulate::scene::Scene;
@@ -191,21 +191,18 @@ fn configuration(scene: &Scene<'_>, started: &Started<'_>) -> Option<Stop> {
     if !scene.entry.default {
         return None;
     }
-    if let Some(grub) = scene.entry.grub.as_ref().filter(|grub| grub.asks_for_user) {
-        let detail = format!(
-            "GRUB asks for a user and a password before it starts `{}`: `superusers` is set, and the entry or a menu above it \
-             is not `--unrestricted`",
-            if grub.command.is_empty() { "the entry" } else { &scene.entry.title }
-        );
-        return Some((detail, Some(scene.entry.at.clone())));
+    if scene.entry.grub.as_ref().is_some_and(|grub| grub.asks_for_user) {
+        let detail = "GRUB asks for a user and a password before it starts the entry: `superusers` is set, and the entry or a \
+                      menu above it is not `--unrestricted`";
+        return Some((detail.to_owned(), Some(scene.entry.at.clone())));
     }
     match &boot.timeout {
-        Some(timeout) if timeout.value.trim().starts_with('-') => {
+        Known::Known(Some(timeout)) if timeout.value.trim().starts_with('-') => {
             let detail = format!("GRUB's menu waits for a key for ever (`timeout={}`)", timeout.value);
             Some((detail, Some(timeout.at.clone())))
         }
         // A configuration without `timeout` waits, too; one in a tree without GRUB itself is taken for an excerpt.
-        None if is_known && scene.entry.source == EntrySource::Grub2 => {
+        Known::Known(None) if is_known && scene.entry.source == EntrySource::Grub2 => {
             let at = boot.loaders.iter().find(|loader| loader.is_used).map(|loader| loader.at.clone());
             Some((
                 "GRUB's menu waits for a key for ever: its configuration does not set `timeout`".to_owned(),

@@ -172,10 +172,14 @@ impl<'a> Volumes<'a> {
         let joint = if disk.name.ends_with(|last: char| last.is_ascii_digit()) { "p" } else { "" };
         let name = format!("{}{joint}{number}", disk.name);
         let devices = &self.facts.block_devices;
-        let Some(device) =
-            devices.devices.iter().find(|device| device.name.as_deref() == Some(name.as_str()))
-        else {
-            return match devices.complete && is_listed {
+        let find = |name: &str| devices.devices.iter().find(|device| device.name.as_deref() == Some(name));
+        let Some(device) = find(&name) else {
+            // blkid(8) leaves an empty partition out, but also every one of a disk that multipath or a RAID has taken.
+            let stem = format!("{}{joint}", disk.name);
+            let is_number = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+            let names = devices.devices.iter().filter_map(|device| device.name.as_deref());
+            let has_siblings = names.filter_map(|own| own.strip_prefix(&stem)).any(is_number);
+            return match devices.complete && is_listed && has_siblings {
                 true => Place::Nothing(format!("{name} has no file system")),
                 false => Place::Untold,
             };
