@@ -33,6 +33,24 @@ fn modules() -> Vec<(&'static str, Vec<&'static str>)> {
     ]
 }
 
+/// The head of a kernel image (Documentation/arch/x86/boot.rst) of this release, and nothing behind it.
+fn kernel_image() -> Vec<u8> {
+    let mut image = vec![0; 0x1000];
+    let version = format!("{RELEASE} (builder@example.com) #1 SMP\0");
+    let parts: [(usize, &[u8]); 6] = [
+        (0x1fe, &[0x55, 0xaa]),
+        (0x202, b"HdrS"),
+        (0x206, &[0x0f, 0x02]),
+        (0x20e, &[0x00, 0x01]),
+        (0x236, &[0x01, 0x00]),
+        (0x300, version.as_bytes()),
+    ];
+    for (at, bytes) in parts {
+        image[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+    image
+}
+
 /// A machine in the making.
 struct Machine {
     modules: Vec<(&'static str, Vec<&'static str>)>,
@@ -116,7 +134,7 @@ impl Machine {
         }
         let mut memory = Memory::new()
             .link("lib", "usr/lib")
-            .file(&format!("boot/vmlinuz-{RELEASE}"), "not looked into")
+            .file(&format!("boot/vmlinuz-{RELEASE}"), kernel_image())
             .file(&format!("boot/config-{RELEASE}"), "CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_GZIP=y\n")
             .file(&format!("boot/initrd.img-{RELEASE}"), archive.finish())
             .file(&format!("{MODULES}/modules.builtin"), self.builtin)
