@@ -157,7 +157,11 @@ pub(super) fn version(packages: &Packages) -> Known<Option<String>> {
     let mut unknown = None;
     for name in names {
         match packages.find(name) {
-            Known::Known(Some(package)) => return Known::Known(Some(package.version.to_string())),
+            Known::Known(Some(package)) => {
+                let release =
+                    if package.release.is_empty() { String::new() } else { format!("-{}", package.release) };
+                return Known::Known(Some(format!("{}{release}", package.version)));
+            }
             Known::Known(None) => {}
             Known::Unknown { needs } => unknown = unknown.or(Some(needs)),
         }

@@ -9,31 +9,48 @@ use crate::facts::boot::Volume;
 use crate::facts::file_systems::FileSystem;
 use crate::place::Place;
 
-/// A feature, and the first version of GRUB that reads a file system with it; none if no version does.
-type Feature = (&'static str, Option<(u32, u32)>);
+/// A feature, and which versions of GRUB refuse a file system with it.
+type Feature = (&'static str, fn(&Version<'_>) -> bool);
 
-/// Features of ext4 that keep a driver out that does not know them.
+/// A version of GRUB: the first two numbers, and the whole text with what the distribution has put behind it.
+struct Version<'a> {
+    upstream: (u32, u32),
+    text: &'a str,
+}
+
+/// Features of ext4 that keep a driver out that does not know them. Distributions put the last two, which came after 2.06,
+/// into theirs.
 const EXT: [Feature; 8] = [
-    ("compression", None),
-    ("journal_dev", None),
-    ("ea_inode", None),
-    ("dirdata", None),
-    ("inline_data", None),
-    ("casefold", None),
-    ("large_dir", Some((2, 12))),
-    ("metadata_csum_seed", Some((2, 12))),
+    ("compression", |_| true),
+    ("journal_dev", |_| true),
+    ("ea_inode", |_| true),
+    ("dirdata", |_| true),
+    ("inline_data", |_| true),
+    ("casefold", |_| true),
+    ("large_dir", |version| version.upstream < (2, 6)),
+    ("metadata_csum_seed", |version| version.upstream < (2, 6)),
 ];
 
-/// Features of XFS that keep a driver out that does not know them. Large extent counters came after 2.06; `exchange` and
-/// `parent` after 2.12.
-const XFS: [Feature; 6] = [
-    ("nrext64", Some((2, 12))),
-    ("exchange", Some((2, 14))),
-    ("parent", Some((2, 14))),
-    ("metadir", None),
-    ("bigtime", Some((2, 6))),
-    ("zoned", None),
+/// Features of XFS that keep a driver out that does not know them. `exchange` and `parent` came after 2.12.
+const XFS: [Feature; 5] = [
+    ("nrext64", without_extent_counters),
+    ("bigtime", |version| version.upstream < (2, 6)),
+    ("exchange", |version| version.upstream < (2, 14)),
+    ("parent", |version| version.upstream < (2, 14)),
+    ("metadir", |_| true),
 ];
+
+/// Large extent counters came after 2.06. Debian 12 has them since its second update of the package, Ubuntu 22.04 has not;
+/// of other distributions' 2.06 it is not known here.
+fn without_extent_counters(version: &Version<'_>) -> bool {
+    let update = version.text.split_once("+deb12u").and_then(|(_, update)| update.parse::<u32>().ok());
+    match (version.upstream, update) {
+        (upstream, _) if upstream < (2, 6) => true,
+        ((2, 6), Some(update)) => update < 2,
+        ((2, 6), None) => version.text.contains("ubuntu"),
+        _ => false,
+    }
+}
 
 /// The module of GRUB that reads a type of file system, as blkid calls it; none for types that it cannot read or that
 /// are not known here.
@@ -57,7 +74,10 @@ pub(super) fn trouble(
     volume: Volume,
 ) -> Option<(String, Option<Place>)> {
     let system = file_system(facts, volumes, volume)?;
-    let version = facts.grub.version.get().and_then(Option::as_deref).and_then(numbers);
+    let text = facts.grub.version.get().and_then(Option::as_deref);
+    // Without a version the newest counts, so that nobody is alarmed for nothing.
+    let newest = Version { upstream: (u32::MAX, 0), text: "" };
+    let version = text.and_then(|text| Some(Version { upstream: numbers(text)?, text })).unwrap_or(newest);
     let name = match volume {
         Volume::Root => "/",
         Volume::Boot => "/boot",
@@ -65,15 +85,9 @@ pub(super) fn trouble(
     };
     let list: &[Feature] = if system.kind == "xfs" { &XFS } else { &EXT };
     let has = |feature: &str| system.features.iter().any(|own| own == feature);
-    let unread = list.iter().find(|(feature, since)| {
-        // Without a version the newest counts, so that nobody is alarmed for nothing.
-        has(feature) && since.is_none_or(|since| version.is_some_and(|version| version < since))
-    });
-    if let Some((feature, since)) = unread {
-        let which = match (since, facts.grub.version.get().and_then(Option::as_deref)) {
-            (Some(_), Some(version)) => format!("GRUB {version}"),
-            _ => "GRUB".to_owned(),
-        };
+    let unread = list.iter().find(|(feature, refuses)| has(feature) && refuses(&version));
+    if let Some((feature, _)) = unread {
+        let which = text.map_or_else(|| "GRUB".to_owned(), |text| format!("GRUB {text}"));
         let detail =
             format!("{which} does not read the file system of {name}: it has the feature `{feature}`");
         return Some((detail, system.at.clone()));
@@ -120,5 +134,21 @@ mod tests {
         assert_eq!(numbers("2.06-13+deb12u2"), Some((2, 6)));
         assert!(numbers("2.06") < numbers("2.12-1"));
         assert_eq!(numbers("unknown"), None);
+    }
+
+    #[test]
+    fn large_extent_counters_are_read_since_a_debian_update() {
+        let table = [
+            ("2.06-13+deb12u1", true),
+            ("2.06-13+deb12u2", false),
+            ("2.06-2ubuntu7.2", true),
+            ("2.06-70.el9_3", false),
+            ("2.04-20", true),
+            ("2.12-9", false),
+        ];
+        for (text, expected) in table {
+            let version = Version { upstream: numbers(text).unwrap(), text };
+            assert_eq!(without_extent_counters(&version), expected, "{text}");
+        }
     }
 }
