@@ -55,6 +55,9 @@ pub struct Mounting {
     /// Files and folders outside /dev that lines name as their source and that are not there, for the simulation.
     #[serde(skip)]
     pub missing_sources: BTreeSet<String>,
+    /// Every unit that systemd has a file for, for the simulation. Unknown if the input has no units of systemd's own.
+    #[serde(skip)]
+    pub unit_names: Known<BTreeSet<String>>,
     /// Mount points that are not there, for the simulation.
     #[serde(skip)]
     pub missing_directories: BTreeSet<String>,
@@ -86,6 +89,7 @@ pub fn gather(gather: &Gather<'_>, system: &System, systemd: Known<Option<String
         units: units::gather(gather),
         lines: lines(gather),
         helpers: helpers(gather),
+        unit_names: unit_names(gather),
         ..Mounting::default()
     };
     read_manager(gather, &mut mounting);
@@ -196,9 +200,10 @@ fn lines(gather: &Gather<'_>) -> Known<Vec<Line>> {
 /// The mount point with its links followed, and whether something else than a folder is there.
 fn mountpoint(gather: &Gather<'_>, written: &str) -> (String, bool) {
     // PATH_MAX: nothing can be mounted on a longer path.
-    if !written.starts_with('/') || written.len() > 4096 {
+    if !written.contains('/') || written.len() > 4096 {
         return (written.to_owned(), false);
     }
+    // One that is not absolute is taken from the generator's folder, which is the root.
     let parts: Vec<&str> = written.split('/').filter(|part| !part.is_empty()).collect();
     let plain = format!("/{}", parts.join("/"));
     let inside = plain.trim_start_matches('/');
@@ -216,6 +221,24 @@ fn mountpoint(gather: &Gather<'_>, written: &str) -> (String, bool) {
         }
     }
     (plain, is_no_directory)
+}
+
+/// Names of unit files, in all folders that systemd looks into (systemd.unit(5)).
+fn unit_names(gather: &Gather<'_>) -> Known<BTreeSet<String>> {
+    let folders = [
+        "etc/systemd/system",
+        "usr/local/lib/systemd/system",
+        "usr/lib/systemd/system",
+        "lib/systemd/system",
+    ];
+    let lists = folders.iter().filter_map(|folder| gather.found(gather.tree.list(folder)).present());
+    let names: BTreeSet<String> = lists.flatten().filter_map(|name| name.into_string().ok()).collect();
+    // A report keeps some units, a root has all.
+    if names.contains("local-fs.target") {
+        Known::Known(names)
+    } else {
+        Known::unknown("`usr/lib/systemd/system`")
+    }
 }
 
 /// The helpers for file systems of other types than the kernel's own.

@@ -43,6 +43,10 @@ pub struct MountsFate {
     pub seconds: Option<u64>,
     /// The line because of which multi-user is not reached; null if it is.
     pub cause: Option<MountFate>,
+    /// Whether root is writable in the end.
+    pub root_is_writable: bool,
+    /// Why local-fs.target is not started as a whole, so that root is not remounted; null if it is.
+    pub broken_target: Option<String>,
     /// What becomes of each line, fstab's first.
     pub lines: Vec<MountFate>,
     /// Units that are tried and fail.
@@ -160,13 +164,15 @@ fn by_systemd(scene: &Scene<'_>, target: &Target, disk: &DiskFate) -> MountsFate
     let settings = Settings::new(scene.cmdline, &facts.mounting);
     let units = units::of(facts, &settings);
     let machine = Machine::new(facts, target, disk);
+    let root_is_writable = root_becomes_writable(facts, scene.cmdline, &units, &settings, &machine);
     let root = scene.cmdline.and_then(|line| line.root.as_ref()).map(|root| &root.device);
     let trial = Trial {
         facts,
         tables: scene.kernel.and_then(|kernel| facts.module_tables.get(&kernel.release)),
         classes: target.classes.iter().map(String::as_str).chain([target.name.as_str()]).collect(),
         root_fstype: scene.root.fstype(),
-        root_becomes_writable: root_becomes_writable(facts, scene.cmdline, &units, &settings, &machine),
+        // Which of the target's units still start is a matter of their order in a hash.
+        root_becomes_writable: root_is_writable || units.broken_target.is_some(),
     };
     let told = scene.cmdline.map(|line| line.rd_luks_uuid.as_slice()).unwrap_or_default();
     let told: Vec<&str> = told.iter().map(|uuid| uuid.value.as_str()).collect();
@@ -185,7 +191,7 @@ fn by_systemd(scene: &Scene<'_>, target: &Target, disk: &DiskFate) -> MountsFate
         all_disks: all_disks(&machine),
         has_drive: has_drive(target),
     };
-    report::fate(&units, &jobs.run(), &trial)
+    MountsFate { root_is_writable, ..report::fate(&units, &jobs.run(), &trial) }
 }
 
 /// Whether systemd-remount-fs makes root writable: as its line says, if there is one that can be looked up.
@@ -196,7 +202,8 @@ fn root_becomes_writable(
     settings: &Settings<'_>,
     machine: &Machine<'_>,
 ) -> bool {
-    let Some(line) = units.list.iter().find(|unit| unit.is_root()) else {
+    let line = units.list.iter().find(|unit| unit.is_root()).filter(|_| units.broken_target.is_none());
+    let Some(line) = line else {
         return settings.root_is_writable();
     };
     let is_gone = jobs::is_content_name(&line.device)

@@ -51,9 +51,8 @@ pub(super) fn refused<'o>(fstype: &str, options: &'o [String]) -> Option<&'o str
     };
     let knows =
         |name: &str| table.split_whitespace().chain(GENERIC.split_whitespace()).any(|own| own == name);
-    let is_read_before = |name: &str| {
-        ["x-", "X-", "comment", "verity.", "user", "_"].iter().any(|prefix| name.starts_with(prefix))
-    };
+    let is_read_before =
+        |name: &str| ["x-", "X-", "comment", "verity.", "user"].iter().any(|prefix| name.starts_with(prefix));
     options.iter().map(|option| option.trim()).find(|option| {
         let name = option.split(['=', ':']).next().unwrap_or_default();
         !name.is_empty() && !is_read_before(name) && !knows(name)
@@ -103,6 +102,7 @@ mod tests {
         }
         assert_eq!(refused("ext4", "defaults,frobnicate,nofail").as_deref(), Some("frobnicate"));
         assert_eq!(refused("ext4", "nobootwait").as_deref(), Some("nobootwait"));
+        assert_eq!(refused("ext4", "user,lazytime,_rnetdev").as_deref(), Some("_rnetdev"));
         assert_eq!(refused("ext4", "errors=ignore").as_deref(), Some("errors=ignore"));
         assert_eq!(refused("xfs", "noquota,data=ordered").as_deref(), Some("data=ordered"));
         assert_eq!(refused("tmpfs", "size=many").as_deref(), Some("size=many"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::filesystem::Trial;
 use super::jobs::End;
-use super::units::{Goal, Kind, Pull, Skipped, Unit, Units};
+use super::units::{Kind, Pull, Skipped, Unit, Units, is_required_locally};
 use super::{Fate, MountFate, MountsFate, Reached, Reason, names};
 use crate::facts::Facts;
 use crate::simulate::{Step, StepName};
@@ -16,6 +16,7 @@ pub(super) fn fate(units: &Units<'_>, ends: &[End], trial: &Trial<'_>) -> Mounts
         pairs.iter().copied().filter(|(unit, _)| is_started(unit, units)).collect();
     let mut fate = MountsFate {
         lines: pairs.iter().map(|(unit, end)| line_of(unit, end, units)).collect(),
+        broken_target: units.broken_target.clone(),
         ..MountsFate::default()
     };
     fate.lines.extend(units.skipped.iter().map(line_of_skipped));
@@ -59,7 +60,7 @@ fn is_started(unit: &Unit<'_>, units: &Units<'_>) -> bool {
 
 /// Local mounts that the boot does not do without.
 fn is_needed(unit: &Unit<'_>) -> bool {
-    unit.goal == Goal::LocalFs && unit.pull == Pull::Required && !unit.is_root()
+    is_required_locally(unit)
 }
 
 fn decide(fate: &mut MountsFate, started: &[(&Unit<'_>, &End)], units: &Units<'_>) {
@@ -247,6 +248,16 @@ fn all_well(fate: &MountsFate) -> String {
         1 => "the one file system or swap that is asked for comes up".to_owned(),
         _ => format!("{count} file systems, swaps and volumes come up"),
     };
+    match &fate.broken_target {
+        Some(why) => {
+            let more = format!(
+                "; but local-fs.target is not started as a whole, since {why}, and root stays as the kernel mounted it"
+            );
+            text.push_str(&more);
+        }
+        None if !fate.root_is_writable => text.push_str("; root stays read-only"),
+        None => {}
+    }
     let mut said = 0;
     for line in &fate.lines {
         let named = line.directory.clone().unwrap_or_else(|| line.what.clone());

@@ -141,6 +141,9 @@ const MAX_VOLUMES: usize = 200;
 pub(super) struct Units<'a> {
     pub(super) list: Vec<Unit<'a>>,
     pub(super) skipped: Vec<Skipped>,
+    /// Why local-fs.target cannot be started as a whole: a unit that it requires cannot be loaded. systemd then leaves the
+    /// rest of it out, the remount of root among it, and goes on (systemd's `src/core/transaction.c`).
+    pub(super) broken_target: Option<String>,
     /// Why the tables could not be read.
     pub(super) unreadable: Option<String>,
 }
@@ -165,7 +168,26 @@ pub(super) fn of<'a>(facts: &'a Facts, settings: &Settings<'_>) -> Units<'a> {
     for unit in &facts.mounting.units {
         add_unit_file(unit, &mut units);
     }
+    if let Known::Known(names) = &facts.mounting.unit_names {
+        let required = units.list.iter().filter(|unit| is_required_locally(unit));
+        let mut needed = required.flat_map(|unit| unit.values("x-systemd.requires"));
+        let is_missing = |name: &&str| {
+            let kind = name.rsplit_once('.').map_or("", |(_, kind)| kind);
+            let template = name.split_once('@').map(|(stem, _)| format!("{stem}@.{kind}"));
+            matches!(kind, "service" | "target" | "socket" | "path" | "timer")
+                && !names.contains(*name)
+                && !template.is_some_and(|template| names.contains(&template))
+        };
+        if let Some(name) = needed.find(is_missing) {
+            units.broken_target = Some(format!("there is no {name}"));
+        }
+    }
     units
+}
+
+/// A local mount without which local-fs.target does not start.
+pub(super) fn is_required_locally(unit: &Unit<'_>) -> bool {
+    unit.goal == Goal::LocalFs && unit.pull == Pull::Required && !unit.is_root()
 }
 
 /// The options one by one. systemd looks at them with the CR of a DOS line end on the last; mount(8) gets them without,
@@ -325,6 +347,9 @@ fn add_unit_file(file: &MountUnit, units: &mut Units<'_>) {
     if file.is_masked {
         if let Some(index) = known {
             let unit = units.list.remove(index);
+            if is_required_locally(&unit) {
+                units.broken_target = Some(format!("{} is masked", file.name));
+            }
             units.skipped.push(Skipped {
                 at: unit.at,
                 what: unit.what,
