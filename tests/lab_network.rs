@@ -93,7 +93,7 @@ drivers/ata/ata_piix: | pci:v00008086d00007010sv*sd*bc*sc*i*
 
 const RELEASE: &str = "6.1.0-50-amd64";
 const SETUP_LINK: &str = "SUBSYSTEM!=\"net\", GOTO=\"end\"\nIMPORT{builtin}=\"net_setup_link\"\nNAME==\"\", ENV{ID_NET_NAME}!=\"\", NAME=\"$env{ID_NET_NAME}\"\nLABEL=\"end\"\n";
-const DEFAULT_LINK: &str = "[Match]\nOriginalName=*\n\n[Link]\nNamePolicy=keep kernel database onboard slot path\nMACAddressPolicy=persistent\n";
+const DEFAULT_LINK: &str = "[Match]\nOriginalName=*\n\n[Link]\nNamePolicy=keep kernel database onboard slot path\nAlternativeNamesPolicy=database onboard slot path\nMACAddressPolicy=persistent\n";
 
 /// The initrd: an image with udev, and the drivers of the disk alone or all.
 fn initrd(kernel: &Kernel, record: &Record) -> Vec<u8> {

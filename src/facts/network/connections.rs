@@ -238,6 +238,8 @@ fn of_netplan(file: &File, one: &netplan::Ethernet, owner: Owner) -> (Connection
             ..CardMatch::default()
         },
         policy: Vec::new(),
+        alternative_policy: Vec::new(),
+        alternative_names: Vec::new(),
         name: Some(Setting { value: name.clone(), at: place(*span) }),
     });
     let names = one.set_name.as_ref().map_or(pattern, |(name, _)| vec![name.clone()]);

@@ -59,6 +59,10 @@ pub struct Link {
     pub policy: Vec<String>,
     /// `Name`.
     pub name: Option<Setting>,
+    /// `AlternativeNamesPolicy`: what the interface can be called besides.
+    pub alternative_policy: Vec<String>,
+    /// `AlternativeName`.
+    pub alternative_names: Vec<String>,
 }
 
 /// A udev rule of the administrator's that names an interface.
@@ -195,8 +199,7 @@ fn generator_ignores(gather: &Gather<'_>) -> Vec<String> {
 }
 
 /// The default of systemd, for an input that holds no file of its package.
-const DEFAULT_LINK: &str =
-    "[Match]\nOriginalName=*\n[Link]\nNamePolicy=keep kernel database onboard slot path\n";
+const DEFAULT_LINK: &str = "[Match]\nOriginalName=*\n[Link]\nNamePolicy=keep kernel database onboard slot path\nAlternativeNamesPolicy=database onboard slot path\n";
 
 /// systemd's own files are not in the input, and nothing stands for its default.
 fn lacks_default(gather: &Gather<'_>) -> bool {
@@ -229,8 +232,11 @@ fn link(path: &Arc<str>, entries: &[(Arc<str>, Entry)]) -> Option<Link> {
     let name = last("Name").filter(|(_, entry)| !entry.value.is_empty());
     let name = name.map(|(path, entry)| Setting { value: entry.value.clone(), at: entry.span.at(path) });
     let policy = last("NamePolicy").map(|(_, entry)| words(&entry.value)).unwrap_or_default();
+    let alternative_policy =
+        last("AlternativeNamesPolicy").map(|(_, entry)| words(&entry.value)).unwrap_or_default();
+    let alternative_names = last("AlternativeName").map(|(_, entry)| words(&entry.value)).unwrap_or_default();
     let at = name.as_ref().map_or_else(|| Place::file(Arc::clone(path)), |name| name.at.clone());
-    Some(Link { at, matches, policy, name })
+    Some(Link { at, matches, policy, name, alternative_policy, alternative_names })
 }
 
 fn words(value: &str) -> Vec<String> {

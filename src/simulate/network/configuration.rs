@@ -158,9 +158,7 @@ impl<'a> Managers<'a> {
                 }
                 Some(false) => {}
                 None if connection.starts_at_boot => {
-                    unknown.get_or_insert_with(|| {
-                        format!("whether `{}` is for it is not known: {}", connection.at, interface.why)
-                    });
+                    unknown.get_or_insert_with(|| why_unknown(connection, interface));
                 }
                 None => {}
             }
@@ -234,7 +232,7 @@ impl<'a> Managers<'a> {
     /// Whether the connection brings the interface up, as itself or as a port of something.
     fn is_for(&self, connection: &Connection, interface: &Interface<'_>, depth: usize) -> Option<bool> {
         if !connection.is_virtual {
-            return interface.fits(&connection.matches);
+            return fits(connection, interface);
         }
         if depth >= MAX_STACK {
             return None;
@@ -283,6 +281,40 @@ impl<'a> Managers<'a> {
         }
         let needs = self.network.services.networkmanager.needs();
         Err(needs.unwrap_or("the links in `etc/systemd/system`").to_owned())
+    }
+}
+
+fn why_unknown(connection: &Connection, interface: &Interface<'_>) -> String {
+    let name = interface.name.known().unwrap_or_default();
+    if connection.owner == Owner::Ifupdown
+        && interface.altnames.iter().any(|other| connection.matches.names.contains(other))
+    {
+        return format!(
+            "`{}` is for another name of {name}, which not every program of ifupdown takes",
+            connection.at
+        );
+    }
+    format!("whether `{}` is for it is not known: {}", connection.at, interface.why)
+}
+
+/// Whether a connection is for the interface. networkd takes alternative names for names; ip(8), which ifupdown asks, does,
+/// but not every program that it starts; udev starts what is to be plugged in by the name alone.
+fn fits(connection: &Connection, interface: &Interface<'_>) -> Option<bool> {
+    let answer = interface.fits(&connection.matches);
+    if answer != Some(false) {
+        return answer;
+    }
+    let renamed = |name: &String| {
+        let name = NicName::Known(name.clone());
+        Interface { name, ..interface.clone() }.fits(&connection.matches) == Some(true)
+    };
+    if !interface.altnames.iter().any(renamed) {
+        return Some(false);
+    }
+    match connection.owner {
+        Owner::Networkd | Owner::NetplanNetworkd => Some(true),
+        Owner::Ifupdown if connection.must_come => None,
+        _ => Some(false),
     }
 }
 

@@ -12,6 +12,9 @@ use crate::facts::network::{CardMatch, Link, NameRule};
 use crate::parse::modules::alias_matches;
 use crate::place::Place;
 
+/// The first release whose default gives alternative names, and whose networkd matches them.
+const FIRST_WITH_ALTNAMES: u32 = 245;
+
 /// Up to this release a card waited for the name that it is to have.
 const LAST_THAT_WAITS: u32 = 208;
 
@@ -62,8 +65,10 @@ pub(super) struct Interface<'c> {
     /// The name that the kernel gives.
     pub(super) kernel: NicName,
     pub(super) name: NicName,
+    /// What it can be called besides: systemd gives these since release 245.
+    pub(super) altnames: Vec<String>,
     /// Whether userspace has named it.
-    renamed: bool,
+    pub(super) renamed: bool,
     /// What gave the name, when a file did.
     pub(super) named_by: Option<Place>,
     /// Why it is called so, or why that is not known.
@@ -103,6 +108,7 @@ impl<'c> Interface<'c> {
             mac,
             kernel: NicName::SomeEth,
             name: NicName::SomeEth,
+            altnames: Vec::new(),
             renamed: false,
             named_by: None,
             why: "the kernel's name".to_owned(),
@@ -293,12 +299,38 @@ pub(super) fn kernel_names(interfaces: &mut [Interface<'_>], groups: &[Vec<usize
 impl Namer<'_> {
     /// Names those of the interfaces that are there.
     pub(super) fn apply(&self, interfaces: &mut [Interface<'_>], present: &[usize]) {
+        for index in present {
+            if let Some(interface) = interfaces.get_mut(*index) {
+                let more = self.altnames(interface);
+                interface.altnames.extend(more);
+            }
+        }
         let mut generated = self.generator.clone();
         let wishes: Vec<(usize, Wish)> = present
             .iter()
             .filter_map(|index| Some((*index, self.wish(interfaces.get(*index)?, &mut generated))))
             .collect();
         self.rename(interfaces, &wishes);
+    }
+
+    /// The other names that the `.link` file for the interface gives it; `net.ifnames=0` does not keep them away.
+    fn altnames(&self, interface: &Interface<'_>) -> Vec<String> {
+        let knows_them = self.scheme.is_some_and(|scheme| scheme.systemd >= FIRST_WITH_ALTNAMES);
+        if self.applies_links != Some(true) || !knows_them {
+            return Vec::new();
+        }
+        let Some(link) = self.links.iter().find(|link| interface.fits(&link.matches) == Some(true)) else {
+            return Vec::new();
+        };
+        let names = &interface.names;
+        let by_policy = link.alternative_policy.iter().filter_map(|policy| match policy.as_str() {
+            "onboard" => names.onboard.clone(),
+            "slot" => names.slot.clone(),
+            "path" => names.path.clone(),
+            "mac" => names.mac.clone(),
+            _ => None,
+        });
+        by_policy.chain(link.alternative_names.iter().cloned()).collect()
     }
 
     fn wish(&self, interface: &Interface<'_>, generated: &mut Option<Vec<String>>) -> Wish {

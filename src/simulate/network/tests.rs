@@ -224,3 +224,23 @@ fn names_that_are_taken_are_not_given() {
     assert_eq!(names(rule("02", "eth0"), "debian 12", "net.ifnames=0"), ["eth0", "eth1"]);
     assert_eq!(names(rule("02", "eth0"), "debian 12", ""), ["enp3s0", "eth1|eth0"]);
 }
+
+#[test]
+fn alternative_names_count_for_networkd_alone() {
+    let network = |name: &str| {
+        format!("etc/systemd/network/20-a.network: [Match]\\nName={name}\\n[Network]\\nDHCP=yes\\n")
+    };
+    for (release, cmdline, name, state) in [
+        ("debian 12", "", "enp0s3", State::Ok),
+        ("debian 12", "net.ifnames=0", "ens3", State::Ok),
+        ("debian 10", "", "enp0s3", State::Fails),
+        ("debian 12", "", "enp0s4", State::Fails),
+    ] {
+        let (_, found, detail) = outcome(release, &[NETWORKD, &network(name)], "kvm", cmdline);
+        assert_eq!(found, state, "{release} {cmdline} {name}: {detail}");
+    }
+    let other = INTERFACES.replace("NAME", "enp0s3");
+    let (_, state, detail) = outcome("debian 12", &[IFUPDOWN, &other], "kvm", "");
+    assert_eq!(state, State::Unknown);
+    assert!(detail.contains("another name of ens3"), "{detail}");
+}

@@ -103,6 +103,8 @@ case("ifup-one-of-two", "two names, one of them does not come", TWO, {"etc/netwo
 case("ifup-bond", "a bond whose one port is gone", ONE, {"etc/network/interfaces": LO + "auto bond0\niface bond0 inet dhcp\n    bond-slaves ens3 ens192\n    bond-mode active-backup\n    bond-miimon 100\n"})
 case("ifup-bridge-gone", "a bridge whose only port is gone", ONE, {"etc/network/interfaces": LO + "auto br0\niface br0 inet static\n    address 192.0.2.9/24\n    bridge_ports ens192\n    bridge_maxwait 3\n"})
 case("ifup-sourced", "the stanza is in a sourced file", ONE, {"etc/network/interfaces": LO + "source /etc/network/interfaces.d/*\n", "etc/network/interfaces.d/lan": "auto ens3\niface ens3 inet dhcp\n"})
+case("ifup-altname-dhcp", "auto, DHCP, by the card's other name", ONE, dhcp("enp0s3"))
+case("ifup-altname-static", "auto, static, by the card's other name", ONE, {"etc/network/interfaces": LO + "auto enp0s3\niface enp0s3 inet static\n    address 192.0.2.9/24\n"})
 case("ifup-vlan-gone", "a VLAN on a name that does not come", ONE, {"etc/network/interfaces": LO + "auto ens192.7\niface ens192.7 inet static\n    address 192.0.2.9/24\n"})
 
 # networkd
@@ -110,6 +112,8 @@ case("networkd-name", "Name=en*", ONE, {**NETWORKD, "etc/systemd/network/20-a.ne
 case("networkd-unreadable", "Name=en*, in a file that systemd-network may not read", ONE,
      {**NETWORKD, "etc/systemd/network/20-a.network": "[Match]\nName=en*\n[Network]\nDHCP=yes\n"}, modes={"etc/systemd/network/20-a.network": "600"})
 case("networkd-gone", "Name=ens192", ONE, {**NETWORKD, "etc/systemd/network/20-a.network": "[Match]\nName=ens192\n[Network]\nDHCP=yes\n"})
+case("networkd-altname", "Name= is the card's other name", ONE, {**NETWORKD, "etc/systemd/network/20-a.network": "[Match]\nName=enp0s3\n[Network]\nDHCP=yes\n"})
+case("networkd-altname-ifnames0", "net.ifnames=0, Name= is the name after the slot", ONE, {**NETWORKD, "etc/systemd/network/20-a.network": "[Match]\nName=ens3\n[Network]\nDHCP=yes\n"}, cmdline="net.ifnames=0")
 case("networkd-driver", "Driver=virtio_net", MIXED, {**NETWORKD, "etc/systemd/network/20-a.network": "[Match]\nDriver=virtio_net\n[Network]\nDHCP=yes\n"})
 case("networkd-mac", "MACAddress=, one right", TWO, {**NETWORKD, "etc/systemd/network/20-a.network": "[Match]\nMACAddress=52:54:00:aa:00:02\n[Network]\nDHCP=yes\n"})
 case("networkd-off", "the file matches, but networkd is not enabled", ONE, {"etc/systemd/network/20-a.network": "[Match]\nName=ens3\n[Network]\nDHCP=yes\n"})
@@ -120,6 +124,7 @@ case("nm-no-auto-default", "no profile, and no automatic one", ONE, {**NM, "etc/
 case("nm-name-right", "interface-name is right", ONE, {**NM, **keyfile("lan", "interface-name=ens3\n")})
 case("nm-name-gone", "interface-name is gone, no automatic profile", ONE, {**NM, **keyfile("lan", "interface-name=ens192\n"), "etc/NetworkManager/conf.d/a.conf": "[main]\nno-auto-default=*\n"})
 case("nm-name-gone-default", "interface-name is gone, but an automatic profile comes", ONE, {**NM, **keyfile("lan", "interface-name=ens192\n")})
+case("nm-altname", "interface-name is the card's other name", ONE, {**NM, **keyfile("lan", "interface-name=enp0s3\n"), "etc/NetworkManager/conf.d/a.conf": "[main]\nno-auto-default=*\n"})
 case("nm-mac-right", "mac-address is right", TWO, {**NM, **keyfile("lan", "[ethernet]\nmac-address=52:54:00:AA:00:02\n"), "etc/NetworkManager/conf.d/a.conf": "[main]\nno-auto-default=*\n"})
 case("nm-mac-gone", "mac-address is another card's", ONE, {**NM, **keyfile("lan", "[ethernet]\nmac-address=00:50:56:00:00:01\n"), "etc/NetworkManager/conf.d/a.conf": "[main]\nno-auto-default=*\n"})
 case("nm-unmanaged-by-interfaces", "the name stands in /etc/network/interfaces, which NetworkManager leaves alone", ONE, {**NM, "etc/network/interfaces": LO + "iface ens3 inet dhcp\n"})
