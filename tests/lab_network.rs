@@ -258,7 +258,8 @@ fn compare(record: &Record, told: &Nic, nic: &NicFate, wrong: &mut Vec<String>, 
     let stacked = record.addr.iter().any(|line| {
         line.starts_with(['b', 'v']) && line.split_whitespace().skip(2).any(|word| word.contains('.'))
     });
-    if nic.name.is_some() && nic.configured != Some(has_address(&told.name) || stacked) {
+    let is_up = line(&told.name).is_some_and(|line| line.split_whitespace().nth(1) == Some("UP"));
+    if nic.name.is_some() && nic.configured != Some(has_address(&told.name) || (stacked && is_up)) {
         wrong.push(format!("{} configured {:?} by {:?}", told.name, nic.configured, nic.configured_by));
     }
 }

@@ -158,7 +158,9 @@ impl<'a> Managers<'a> {
                 }
                 Some(false) => {}
                 None if connection.starts_at_boot => {
-                    unknown.get_or_insert_with(|| why_unknown(connection, interface));
+                    unknown.get_or_insert_with(|| {
+                        format!("whether `{}` is for it is not known: {}", connection.at, interface.why)
+                    });
                 }
                 None => {}
             }
@@ -256,10 +258,13 @@ impl<'a> Managers<'a> {
 
     /// The services that fail for want of interfaces, as far as that is known.
     pub(super) fn failing(&self, interfaces: &[Interface<'_>]) -> Vec<String> {
-        let comes = |connection: &Connection| {
-            connection.is_virtual && connection.ports.is_empty()
-                || interfaces.iter().any(|interface| self.is_for(connection, interface, 0) != Some(false))
+        let is_up = |connection: &Connection| {
+            interfaces.iter().any(|interface| self.is_for(connection, interface, 0) != Some(false))
         };
+        // Bridges and bonds are made without their ports, a VLAN is not (bridge-utils(5), ifenslave, vlan(8)).
+        let is_made =
+            |one: &Connection| one.is_virtual && !one.name.contains('.') && !one.name.starts_with("vlan");
+        let comes = |connection: &Connection| is_made(connection) || is_up(connection);
         let mut failing = Vec::new();
         let mut must =
             self.network.connections.iter().filter(|one| one.owner == Owner::Ifupdown && one.must_come);
@@ -268,7 +273,7 @@ impl<'a> Managers<'a> {
         }
         let mut mine =
             self.wanted().filter(|one| matches!(one.owner, Owner::Networkd | Owner::NetplanNetworkd));
-        if self.networkd == Runs::Yes && self.network.services.networkd_wait.is_some() && !mine.any(comes) {
+        if self.networkd == Runs::Yes && self.network.services.networkd_wait.is_some() && !mine.any(is_up) {
             failing.push("systemd-networkd-wait-online.service".to_owned());
         }
         failing
@@ -284,21 +289,8 @@ impl<'a> Managers<'a> {
     }
 }
 
-fn why_unknown(connection: &Connection, interface: &Interface<'_>) -> String {
-    let name = interface.name.known().unwrap_or_default();
-    if connection.owner == Owner::Ifupdown
-        && interface.altnames.iter().any(|other| connection.matches.names.contains(other))
-    {
-        return format!(
-            "`{}` is for another name of {name}, which not every program of ifupdown takes",
-            connection.at
-        );
-    }
-    format!("whether `{}` is for it is not known: {}", connection.at, interface.why)
-}
-
-/// Whether a connection is for the interface. networkd takes alternative names for names; ip(8), which ifupdown asks, does,
-/// but not every program that it starts; udev starts what is to be plugged in by the name alone.
+/// Whether a connection is for the interface. networkd takes alternative names for names, and so does the kernel, whom
+/// ifupdown's programs ask; what is to be plugged in udev starts by the name alone.
 fn fits(connection: &Connection, interface: &Interface<'_>) -> Option<bool> {
     let answer = interface.fits(&connection.matches);
     if answer != Some(false) {
@@ -313,7 +305,7 @@ fn fits(connection: &Connection, interface: &Interface<'_>) -> Option<bool> {
     }
     match connection.owner {
         Owner::Networkd | Owner::NetplanNetworkd => Some(true),
-        Owner::Ifupdown if connection.must_come => None,
+        Owner::Ifupdown if connection.must_come => Some(true),
         _ => Some(false),
     }
 }

@@ -226,7 +226,7 @@ fn names_that_are_taken_are_not_given() {
 }
 
 #[test]
-fn alternative_names_count_for_networkd_alone() {
+fn alternative_names_count_where_the_kernel_or_networkd_is_asked() {
     let network = |name: &str| {
         format!("etc/systemd/network/20-a.network: [Match]\\nName={name}\\n[Network]\\nDHCP=yes\\n")
     };
@@ -241,6 +241,8 @@ fn alternative_names_count_for_networkd_alone() {
     }
     let other = INTERFACES.replace("NAME", "enp0s3");
     let (_, state, detail) = outcome("debian 12", &[IFUPDOWN, &other], "kvm", "");
-    assert_eq!(state, State::Unknown);
-    assert!(detail.contains("another name of ens3"), "{detail}");
+    assert_eq!(state, State::Ok, "{detail}");
+    let plugged = other.replace("auto enp0s3", "allow-hotplug enp0s3");
+    let (_, state, detail) = outcome("debian 12", &[IFUPDOWN, &plugged], "kvm", "");
+    assert_eq!(state, State::Fails, "{detail}");
 }

@@ -12,7 +12,7 @@ section seconds; cut -d' ' -f1 /proc/uptime
 section nics
 for nic in /sys/class/net/*; do
   name=${nic##*/}
-  [ "$name" != lo ] || continue
+  [ "$name" != lo ] && [ -d "$nic" ] || continue
   echo "## $name"
   path=$(readlink -f "$nic"); echo "devpath=$path"
   at=$(readlink -f "$nic/device" 2>/dev/null)
