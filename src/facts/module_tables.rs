@@ -70,16 +70,24 @@ impl ModuleTables {
     /// Whether the tree has a module of that name, built in or not. Unknown if it does not look like a whole tree.
     #[must_use]
     pub fn has(&self, name: &ModuleName) -> Known<bool> {
-        let is_it = |path: &[u8]| ModuleName::of_path(path).is_some_and(|own| own == *name);
-        let lines = || self.dep.as_deref().unwrap_or_default().split(|byte| *byte == b'\n');
-        let paths = lines().filter_map(|line| line.split(|byte| *byte == b':').next());
+        let dep = self.dep.as_deref().unwrap_or_default();
+        let same = |(own, wanted): (&u8, &u8)| own == wanted || (*own == b'-' && *wanted == b'_');
+        // What another module needs is a module, too: the whole text is looked through, without taking it apart.
+        let ends_here = |end: usize| {
+            let path = dep.get(..end).unwrap_or_default();
+            let wanted = name.as_str().as_bytes();
+            let Some(start) = path.len().checked_sub(wanted.len()) else { return false };
+            path.iter().skip(start).zip(wanted).all(same)
+                && start.checked_sub(1).and_then(|before| path.get(before)).is_none_or(|byte| *byte == b'/')
+        };
         if self.is_builtin(name) == Some(true)
             || self.modules.iter().any(|(own, _)| own == name)
-            || paths.into_iter().any(|path| is_it(path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)))
+            || memchr::memmem::find_iter(dep, b".ko").any(ends_here)
         {
             return Known::Known(true);
         }
-        if self.builtin.get().is_none() || lines().count().max(self.modules.len()) < WHOLE_TREE {
+        let count = memchr::memchr_iter(b'\n', dep).count();
+        if self.builtin.get().is_none() || count.max(self.modules.len()) < WHOLE_TREE {
             return Known::unknown("a whole `lib/modules`");
         }
         Known::Known(false)

@@ -9,6 +9,7 @@ use super::units::{Kind, Unit};
 use crate::facts::Facts;
 use crate::facts::block_devices::BlockDevice;
 use crate::facts::fstab::is_pseudo_type;
+use crate::facts::modprobe::ModuleLine;
 use crate::facts::module_tables::ModuleTables;
 use crate::initrd::ModuleName;
 
@@ -179,12 +180,15 @@ impl Trial<'_> {
             return None;
         }
         let modprobe = &self.facts.modprobe;
+        let is_it = |line: &&ModuleLine| line.module == module.as_str();
+        if let Some(line) = modprobe.installs.iter().filter(|line| line.is_disabling).find(is_it) {
+            return Some(format!("`{}`", line.at));
+        }
+        let line = modprobe.blacklists.iter().find(is_it)?;
         // Kernels before 3.9 ask by the module's own name, to which no blacklist applies.
-        let by_alias =
-            self.tables.is_none_or(|tables| !tables.matching(&[&format!("fs-{fstype}")]).is_empty());
-        let blacklists = modprobe.blacklists.iter().filter(|_| by_alias);
-        let installs = modprobe.installs.iter().filter(|line| line.is_disabling);
-        let line = installs.chain(blacklists).find(|line| line.module == module.as_str())?;
+        if self.tables.is_some_and(|tables| tables.matching(&[&format!("fs-{fstype}")]).is_empty()) {
+            return None;
+        }
         Some(format!("`{}`", line.at))
     }
 

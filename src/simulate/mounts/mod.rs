@@ -209,7 +209,8 @@ fn root_becomes_writable(
     let is_gone = jobs::is_content_name(&line.device)
         && (matches!(machine.resolve(&line.device), Resolution::Missing { .. })
             || jobs::is_unlisted(&line.device, facts, cmdline));
-    if is_gone { settings.root_is_writable() } else { !line.has("ro") }
+    let is_refused = options::refused(&line.fstype, &line.options).is_some();
+    if is_gone || is_refused { settings.root_is_writable() } else { !line.has("ro") }
 }
 
 /// Whether root is known to lie on no encrypted volume.
