@@ -24,6 +24,11 @@ impl<'a> Root<'a> {
         }
         let Some((spec, at)) = &self.spec else { return self.without_root() };
         let (raw, at) = (&spec.raw, Some(at.clone()));
+        if let DeviceName::Pseudo(_) | DeviceName::File(_) = &spec.name {
+            let detail =
+                format!("root={raw} names no device: what the initrd makes of it, its own hooks decide");
+            return Step::unknown(step, detail, at);
+        }
         if let Some(detail) = self.cannot_look_up(spec) {
             return Step::fails(step, format!("root={raw} {detail}"), at);
         }

@@ -90,7 +90,10 @@ impl<'a> Root<'a> {
             let value = value.strip_prefix("luks-").unwrap_or(value);
             return Ok(Opened { name: format!("luks-{}", uuid.unwrap_or(value)), source: None, has_key });
         }
-        if given.is_empty() && self.arguments.is_on("rd.auto", false) {
+        // Versions 102 and 103 opened every volume unless told otherwise (dracut-ng, "fix(crypt): unlock encrypted devices
+        // by default during boot", and its revert).
+        let opens_all = matches!(self.dracut_version(), Some(102 | 103));
+        if given.is_empty() && self.arguments.is_on("rd.auto", opens_all) {
             let name = uuid.map_or_else(|| name.to_owned(), |uuid| format!("luks-{uuid}"));
             return Ok(Opened { name, source: None, has_key });
         }

@@ -75,7 +75,7 @@ impl Root<'_> {
     }
 
     /// The number in front of dracut's version: 59 of `059-4`, 4 of `004-411.el6`.
-    fn dracut_version(&self) -> Option<u32> {
+    pub(super) fn dracut_version(&self) -> Option<u32> {
         let version = self.view.main()?.version.get()?.as_deref()?;
         let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().ok()

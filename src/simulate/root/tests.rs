@@ -178,6 +178,7 @@ fn a_plain_root_boots_under_each_initrd() {
         ("no blkid", Lab::initramfs_tools("root=UUID=aa").lacking("blkid"), "root-device Fails"),
         ("by name", Lab::initramfs_tools("root=/dev/vda1").lacking("blkid").blkid(PLAIN), "boots"),
         ("no rules", Lab::dracut("root=UUID=aa").lacking("60-persistent-storage.rules"), "root-device Fails"),
+        ("no device", Lab::dracut("root=gpt-auto"), "root-device Unknown: root=gpt-auto names no device"),
     ]);
 }
 
@@ -334,6 +335,11 @@ fn encrypted_volumes_are_opened_by_who_knows_them_and_ask_for_a_passphrase() {
         ("another", dracut("rd.luks.uuid=dd"), "which is another one"),
         ("off", dracut("rd.luks=0"), "switches encrypted volumes off"),
         ("key", dracut("rd.luks.uuid=cc-33 rd.luks.key=/k"), "boots"),
+        (
+            "dracut 103",
+            dracut("").lacking("dracut-059-4").inside("usr/lib/dracut/dracut-103-1", ""),
+            "somebody has to type",
+        ),
         ("no program", dracut("rd.luks.uuid=cc-33").lacking("cryptsetup"), "has no cryptsetup"),
         ("no module", dracut("rd.luks.uuid=cc-33").without_module("dm-crypt"), "lacks the module dm_crypt"),
         ("debian, not in its table", debian(), "it is never opened"),
