@@ -11,7 +11,6 @@ mod measure;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use bootproof::initrd::{self, ImageLimits};
 use measure::{Contender, compare};
@@ -37,7 +36,9 @@ fn main() {
 
 fn measure_system(system: &Path) -> bool {
     let images = initrds(system);
-    let peak = peak_of_check(system);
+    let shown = system.display().to_string();
+    let arguments = ["check", &shown, "--target", "kvm", "--fail-on", "none"];
+    let peak = measure::peak_of_bootproof(&arguments);
     println!(
         "{}: {} initrds, peak {:.1} MiB (bar {} for two kernels)",
         system.display(),
@@ -45,12 +46,7 @@ fn measure_system(system: &Path) -> bool {
         peak as f64 / 1024.0,
         MEMORY_BAR / 1024
     );
-    let shown = system.display().to_string();
-    let mut check = Contender::new(
-        env!("CARGO_BIN_EXE_bootproof"),
-        &["check", &shown, "--target", "kvm", "--fail-on", "none"],
-    );
-    check.name = "bootproof check --target kvm".to_owned();
+    let check = Contender::bootproof(&arguments);
     let others: Vec<(Contender, f64)> =
         images.iter().map(|image| (Contender::new("zstd", &["-dc", &member_file(image)]), BAR)).collect();
     // One kernel is what the bar is for; with more the ratio to each initrd alone is shown.
@@ -81,13 +77,4 @@ fn member_file(path: &Path) -> String {
     let mut out = File::create(&member).expect("the target directory can be written to");
     std::io::copy(&mut file.take(main.packed), &mut out).expect("the archive can be copied");
     member.display().to_string()
-}
-
-/// The most memory that a check has resident, in KiB, as the kernel accounts it (wait4(2), `ru_maxrss`).
-fn peak_of_check(system: &Path) -> u64 {
-    let mut time = Command::new("/usr/bin/time");
-    time.args(["-f", "%M", env!("CARGO_BIN_EXE_bootproof"), "check"]).arg(system);
-    let output = time.args(["--target", "kvm", "--fail-on", "none"]).stdout(Stdio::null()).output();
-    let said = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
-    said.lines().last().and_then(|line| line.trim().parse().ok()).unwrap_or_default()
 }

@@ -17,6 +17,8 @@ pub(crate) struct Contender {
     pub(crate) name: String,
     pub(crate) program: String,
     pub(crate) arguments: Vec<String>,
+    /// Exit codes that mean that the work was done.
+    pub(crate) codes: &'static [i32],
 }
 
 impl Contender {
@@ -24,7 +26,13 @@ impl Contender {
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let shown = arguments.iter().map(|argument| argument.rsplit('/').next().unwrap_or(argument));
         let name = format!("{program} {}", shown.collect::<Vec<_>>().join(" "));
-        Self { name, program: program.to_owned(), arguments }
+        Self { name, program: program.to_owned(), arguments, codes: &[0] }
+    }
+
+    /// The bootproof that this benchmark was built with, which ends with 1 when it has something to tell.
+    pub(crate) fn bootproof(arguments: &[&str]) -> Self {
+        let own = Self::new(env!("CARGO_BIN_EXE_bootproof"), arguments);
+        Self { name: format!("bootproof {}", arguments.join(" ")), codes: &[0, 1], ..own }
     }
 
     /// This benchmark itself, doing `job`.
@@ -34,6 +42,7 @@ impl Contender {
             name: name.to_owned(),
             program: program.display().to_string(),
             arguments: vec![job.to_owned(), path.display().to_string()],
+            codes: &[0],
         }
     }
 
@@ -42,8 +51,8 @@ impl Contender {
         let start = Instant::now();
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let status = command.status().ok()?;
-        status.success().then(|| start.elapsed())
+        let code = command.status().ok()?.code()?;
+        self.codes.contains(&code).then(|| start.elapsed())
     }
 
     /// What the contender prints.
@@ -52,6 +61,17 @@ impl Contender {
         let output = Command::new(&self.program).args(&self.arguments).output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
     }
+}
+
+/// The most memory that bootproof has resident while it does `arguments`, in KiB, as the kernel accounts it (wait4(2),
+/// `ru_maxrss`); 0 if GNU time is not installed.
+#[expect(clippy::disallowed_methods, reason = "benchmarks start bootproof")]
+pub(crate) fn peak_of_bootproof(arguments: &[&str]) -> u64 {
+    let mut time = Command::new("/usr/bin/time");
+    time.args(["-f", "%M", env!("CARGO_BIN_EXE_bootproof")]).args(arguments);
+    let output = time.stdout(Stdio::null()).output();
+    let said = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
+    said.lines().last().and_then(|line| line.trim().parse().ok()).unwrap_or_default()
 }
 
 /// Runs `own` and the others in turn and prints the medians, and the ratio of `own` to each that runs at all. `bars`
