@@ -11,7 +11,7 @@
 //!   │  facts/     asks the tree for files, the readers for values; one file a subject
 //!   ▼
 //! Facts           what the system says of itself, each with its place (path, line)
-//!   │  simulate/  Facts x Target -> Boots: does the root disk appear, and under which name
+//!   │  simulate/  Facts x Target -> Boots: how far each entry gets on each platform, from the firmware to the network
 //!   ▼
 //! Facts + Boots
 //!   │  rules/     YAML rules, CEL conditions, Tera messages -> Findings
