@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo run --example lab -- score [LAB]     predictions from the full inputs of $LAB or LAB; from the packed ones without
-//! cargo run --example lab -- pack LAB        writes main/inputs.zst from the work area LAB, and checks it
+//! cargo run --example lab -- pack LAB [INITRD...]
+//!     adds what main/inputs.zst lacks from the work area LAB (and packs these initrds anew), and checks what it added
 //! ```
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program of the developers")]
 
@@ -30,9 +31,9 @@ fn main() -> ExitCode {
             let lab = Lab::new(Path::new(lab));
             score_all(&|case| lab.inputs(case))
         }
-        ["pack", lab] => pack(Path::new(lab)),
+        ["pack", lab, again @ ..] => pack(Path::new(lab), again),
         _ => {
-            println!("usage: lab score [LAB] | lab pack LAB");
+            println!("usage: lab score [LAB] | lab pack LAB [INITRD...]");
             ExitCode::from(2)
         }
     }
@@ -52,15 +53,19 @@ fn cases() -> Vec<Case> {
 }
 
 /// Packs, and sees to it that packed and full inputs give the same answers.
-fn pack(lab: &Path) -> ExitCode {
+fn pack(lab: &Path, again: &[&str]) -> ExitCode {
     let (cases, lab) = (cases(), Lab::new(lab));
     let file = replay::main_part().join("inputs.zst");
-    packed::pack(&cases, &lab).store(&file);
+    let known = if file.exists() { Packed::load(&file) } else { Packed::default() };
+    let (packed, done) = packed::pack(&cases, &lab, known, again);
+    packed.store(&file);
     let packed = Packed::load(&file);
     let disks = Disks::load(&replay::main_part().join("disks.json"));
     let machines = Machines::new(&cases);
+    let is_new = |case: &&Case| case.initrd.as_ref().is_some_and(|name| done.contains(name));
     let differ: Vec<String> = cases
         .par_iter()
+        .filter(is_new)
         .filter_map(|case| {
             let target = machines.target(case);
             let full = predict(case, &lab.inputs(case), &disks, &target);

@@ -160,22 +160,27 @@ impl Packed {
     }
 }
 
-/// Packs the inputs of all `cases`.
-pub fn pack(cases: &[Case], lab: &Lab) -> Packed {
-    let mut packer =
-        Packer { wanted: Wanted::new(cases), contents: HashMap::new(), packed: Packed::default() };
-    for case in cases {
-        if !packer.packed.kernels.contains_key(&case.kernel) {
-            packer.kernel(&case.kernel, &lab.kernel(&case.kernel));
-        }
+/// Adds to `known` what `cases` need and it lacks, and packs the initrds called `again` anew; says which were packed.
+pub fn pack(cases: &[Case], lab: &Lab, known: Packed, again: &[&str]) -> (Packed, BTreeSet<String>) {
+    let contents =
+        known.contents.iter().cloned().enumerate().map(|(index, content)| (content, index)).collect();
+    let mut packer = Packer { wanted: Wanted::new(cases), contents, packed: known };
+    let has = |packed: &Packed, name: &str| packed.initrds.contains_key(name) && !again.contains(&name);
+    let is_known = |packed: &Packed, case: &Case| {
+        packed.kernels.contains_key(&case.kernel) && case.initrd.iter().all(|name| has(packed, name))
+    };
+    let todo: Vec<&Case> = cases.iter().filter(|case| !is_known(&packer.packed, case)).collect();
+    let releases: BTreeSet<&str> = todo.iter().map(|case| case.kernel.as_str()).collect();
+    for release in releases {
+        packer.kernel(release, &lab.kernel(release));
     }
-    let mut named: Vec<&Case> = cases.iter().filter(|case| case.initrd.is_some()).collect();
-    named.sort_by_key(|case| case.initrd.clone());
-    named.dedup_by_key(|case| case.initrd.clone());
-    for case in named {
+    let mut done = BTreeSet::new();
+    for case in todo {
+        let Some(name) = case.initrd.as_ref().filter(|name| !done.contains(*name)) else { continue };
         packer.initrd(case, lab);
+        done.insert(name.clone());
     }
-    packer.packed
+    (packer.packed, done)
 }
 
 struct Packer {
