@@ -95,6 +95,9 @@ pub struct FirstSector {
     pub code: FirstCode,
     /// Whether a partition is marked active in its table.
     pub has_active: bool,
+    /// Whether the active partition starts with a boot sector, which ends in 55 AA; null if there is none or the dump does not
+    /// reach so far.
+    pub active_is_bootable: Option<bool>,
     /// The core image that GRUB's code loads; null if the code is not GRUB 2's or the dump does not reach so far.
     pub core: Option<GrubCore>,
     /// Why the core image cannot run: it is not there, or breaks off; null if it can, or nobody knows.
@@ -316,6 +319,11 @@ fn first_sector(bytes: &[u8], at: Place) -> Option<(FirstSector, bool)> {
         is_signed: sector.is_signed,
         code: FirstCode::from(sector.code),
         has_active: sector.has_active(),
+        active_is_bootable: sector.active_start.and_then(|start| {
+            let from = usize::try_from(start).ok()?.checked_mul(boot_sector::SECTOR)?;
+            let first = bytes.get(from..from.checked_add(boot_sector::SECTOR)?)?;
+            Some(first.ends_with(&[0x55, 0xaa]))
+        }),
         core: None,
         core_trouble: None,
         at: at.clone(),

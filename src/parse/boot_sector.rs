@@ -21,6 +21,8 @@ pub struct BootSector {
     pub code: BootCode,
     /// The type and the mark `active` of each entry of the table that is used.
     pub partitions: Vec<(u8, bool)>,
+    /// The first sector of the active partition.
+    pub active_start: Option<u32>,
 }
 
 /// Boot code, as far as it can be told.
@@ -61,14 +63,15 @@ impl BootSector {
 #[must_use]
 pub fn parse(bytes: &[u8]) -> Option<BootSector> {
     let sector = bytes.get(..SECTOR)?;
-    let entries = sector
-        .get(TABLE..510)?
-        .chunks_exact(16)
-        .filter_map(|entry| Some((*entry.get(4)?, *entry.first()? == 0x80)));
+    let entries = || sector.get(TABLE..510).unwrap_or_default().chunks_exact(16);
+    let is_active = |entry: &&[u8]| entry.first() == Some(&0x80);
+    let start = |entry: &[u8]| Some(u32::from_le_bytes(entry.get(8..12)?.try_into().ok()?));
+    let partitions = entries().filter_map(|entry| Some((*entry.get(4)?, is_active(&entry))));
     Some(BootSector {
         is_signed: sector.ends_with(&[0x55, 0xaa]),
         code: code(sector.get(..CODE)?)?,
-        partitions: entries.filter(|(kind, _)| *kind != 0).collect(),
+        partitions: partitions.filter(|(kind, _)| *kind != 0).collect(),
+        active_start: entries().find(is_active).and_then(start),
     })
 }
 
@@ -129,7 +132,12 @@ mod tests {
             let read = parse(&sector(&bytes, &[(0x83, true), (0x8e, false)])).unwrap();
             assert_eq!(
                 read,
-                BootSector { is_signed: true, code, partitions: vec![(0x83, true), (0x8e, false)] }
+                BootSector {
+                    is_signed: true,
+                    code,
+                    partitions: vec![(0x83, true), (0x8e, false)],
+                    active_start: Some(0)
+                }
             );
             assert!(read.has_active() && !read.is_protective());
         }

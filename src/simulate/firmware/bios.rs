@@ -58,6 +58,9 @@ fn trouble(sector: &FirstSector) -> Option<String> {
         FirstCode::StartsActive if !sector.has_active => Some(
             "the code in its first sector starts the active partition, and none is marked active".to_owned(),
         ),
+        FirstCode::StartsActive if sector.active_is_bootable == Some(false) => Some(
+            "the code in its first sector starts the active partition, which has no boot sector".to_owned(),
+        ),
         _ => None,
     }
 }

@@ -457,9 +457,10 @@ impl Line {
             let core_at =
                 bios.map_or(if is_gpt { 34 } else { 1 }, |start| usize::try_from(start).unwrap() * 2048);
             let byte = |part: &Value| u8::from_str_radix(part["type"].as_str().unwrap(), 16).unwrap_or(0x83);
+            let start = |part: &Value| u32::try_from(part["start"].as_u64().unwrap() * 2048).unwrap();
             let partitions = match is_gpt {
-                true => vec![(0xee, false)],
-                false => parts.iter().map(|part| (byte(part), self.is_active(part))).collect(),
+                true => vec![(0xee, false, 1)],
+                false => parts.iter().map(|part| (byte(part), self.is_active(part), start(part))).collect(),
             };
             let is_signed = self.option("signature") != false;
             let core = (code == "grub" && self.option("core") != false).then_some(image);

@@ -94,7 +94,7 @@ def judge(console):
 
 def record(case):
     images = make(case)
-    console = vm.boot(machine(case, images), timeout=case["options"].get("timeout", 40), until=END, log=LOGS / "firmware" / f"{case['id']}.log")
+    console = vm.boot(machine(case, images), timeout=case["options"].get("timeout", 75), until=END, log=LOGS / "firmware" / f"{case['id']}.log")
     if "qemu-system" in console.text and "Could not" in console.text or "is not a valid device" in console.text:
         raise Failed(console.text[-400:])
     name, why = judge(console)

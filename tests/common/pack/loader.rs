@@ -42,7 +42,15 @@ impl Grub {
 
     /// `core.img` for BIOS: the first sector, a decompressor, and the rest packed by LZMA.
     pub fn core(&self) -> Vec<u8> {
-        let plain = [b"kernel code".repeat(40), self.section(false)].concat();
+        // Code does not pack well: the numbers of Marsaglia's xorshift generator stand for it.
+        let mut state = 2_463_534_242_u32;
+        let code = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state.to_le_bytes()[0]
+        });
+        let plain = [code.take(16_384).collect(), self.section(false)].concat();
         let packed = lzma(&plain);
         let mut image = vec![0x90; 512 + 0x800];
         image[512 + 8..512 + 12].copy_from_slice(&u32::try_from(packed.len()).unwrap().to_le_bytes());
@@ -171,8 +179,8 @@ pub struct FirstSectors {
     pub core_at: usize,
     /// Whether the sector ends in 55 AA.
     pub is_signed: bool,
-    /// Type and mark of each partition.
-    pub partitions: Vec<(u8, bool)>,
+    /// Type, mark and first sector of each partition.
+    pub partitions: Vec<(u8, bool, u32)>,
 }
 
 impl FirstSectors {
@@ -188,9 +196,10 @@ impl FirstSectors {
             "plain" => out[0x20..0x38].copy_from_slice(b"Missing operating system"),
             _ => {}
         }
-        for (index, (kind, is_active)) in self.partitions.iter().enumerate() {
+        for (index, (kind, is_active, start)) in self.partitions.iter().enumerate() {
             out[446 + 16 * index] = if *is_active { 0x80 } else { 0 };
             out[446 + 16 * index + 4] = *kind;
+            out[446 + 16 * index + 8..446 + 16 * index + 12].copy_from_slice(&start.to_le_bytes());
         }
         if self.is_signed {
             out[510..512].copy_from_slice(&[0x55, 0xaa]);
