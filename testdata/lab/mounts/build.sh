@@ -2,11 +2,12 @@
 # Builds what record.py boots: a small Debian 12 with systemd on one disk, and a second disk with a bit of everything.
 #   LAB=DIR ./build.sh
 # Needs root, debootstrap, a Debian mirror (the one apt uses), about 2 GB in DIR, and the chroots that ../systems.py makes in
-# DIR/systems: `bookworm` (a kernel with initramfs-tools; $KERNEL_ROOT names another) and `tools` (QEMU). No loop devices, no KVM.
+# DIR/systems: `debian12` (a kernel with initramfs-tools; $KERNEL_ROOT names another) and `tools` (QEMU). No loop devices, no KVM.
 set -eu
 LAB=${LAB:?set LAB to the work area of the lab}
 HERE=$(cd "$(dirname "$0")" && pwd)
-OUT=$LAB/mounts; BW=${KERNEL_ROOT:-$LAB/systems/bookworm}
+OUT=$LAB/mounts; BW=${KERNEL_ROOT:-$LAB/systems/debian12}
+[ -n "${KERNEL_ROOT:-}" ] || python3 "$HERE/../systems.py" tools debian12
 KV=$(ls "$BW/lib/modules" | grep -v cloud | head -1)
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
   awk '$1=="URIs:"{print $2} $1=="deb"{for(i=2;i<=NF;i++) if($i ~ /^https?:/){print $i;break}}' | grep -E '/debian/?$' | head -1)
