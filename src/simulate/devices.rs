@@ -5,6 +5,7 @@
 //! there; where the input tells of every device (the output of blkid(8), udev's links), one that is not among them is
 //! missing.
 
+mod copies;
 mod disks;
 mod links;
 mod numbers;
@@ -16,6 +17,7 @@ use crate::facts::{Facts, volumes};
 use crate::parse::device_spec::{DeviceName, DeviceSpec, KernelName, parse_kernel_name, split_mapper_name};
 use crate::target::Target;
 
+pub(super) use copies::Copy;
 pub(super) use disks::TargetDisk;
 
 use super::DiskFate;

@@ -5,7 +5,7 @@ use super::stack::{Layer, Stack};
 use crate::initrd::Kind;
 use crate::parse::device_spec::{DeviceName, DeviceSpec};
 use crate::parse::mdadm;
-use crate::simulate::devices::{Machine, Resolution};
+use crate::simulate::devices::{Copy, Machine, Resolution};
 use crate::simulate::{State, Step, StepName};
 
 /// udev's rules that read UUIDs and labels, and make the links for them.
@@ -60,6 +60,13 @@ impl<'a> Root<'a> {
         {
             return Resolution::Exists { device: None, why: format!("is there: {why}") };
         }
+        if let Some(copy) = self.copy_named_by_blkid(spec, machine) {
+            let why = format!(
+                "is on {} and on another disk; the initrd's blkid takes {}, which comes first in `/sys/block`",
+                copy.own, copy.name
+            );
+            return Resolution::Exists { device: None, why };
+        }
         let (DeviceName::Md(name), true) = (&spec.name, self.view.main().is_some()) else {
             return machine.resolve(spec);
         };
@@ -67,6 +74,21 @@ impl<'a> Root<'a> {
         let table = paths.iter().find_map(|path| self.view.text(path)).map(mdadm::parse).unwrap_or_default();
         let named: Vec<String> = table.arrays.into_iter().filter_map(|array| array.device).collect();
         machine.array(spec, name, &named)
+    }
+
+    /// Which of several disks with one UUID or label the initrd takes, where it asks blkid.
+    pub(super) fn copy_named_by_blkid(&self, spec: &DeviceSpec, machine: &Machine<'a>) -> Option<Copy> {
+        let is_tag =
+            matches!(spec.name, DeviceName::Uuid(_) | DeviceName::Label(_)) && !spec.raw.contains('/');
+        let asks_blkid = self.kind() == Kind::InitramfsTools && self.resolves_by_blkid();
+        let copy = (is_tag && asks_blkid).then(|| machine.named_by_blkid(spec));
+        copy.flatten()
+    }
+
+    /// Whether initramfs-tools' `resolve_device` asks blkid, as it does since 0.130; before, links of udev were used.
+    fn resolves_by_blkid(&self) -> bool {
+        let script = self.view.text("scripts/functions").unwrap_or_default();
+        memchr::memmem::find(script, b"blkid -l -t").is_some()
     }
 
     /// A swap to resume from that is not there: it is waited for, and the boot goes on without it (initramfs-tools'
@@ -126,10 +148,7 @@ impl<'a> Root<'a> {
         let (rules, blkid) = (self.has_rules(&PERSISTENT), self.view.has_any(&BLKID));
         match self.kind() {
             Kind::InitramfsTools if is_content && is_tag => {
-                // Since 0.130 `resolve_device` asks blkid; before that, links of udev were used.
-                let script = self.view.text("scripts/functions").unwrap_or_default();
-                let asks_blkid = memchr::memmem::find(script, b"blkid -l -t").is_some();
-                let finds = if asks_blkid { blkid } else { rules || blkid };
+                let finds = if self.resolves_by_blkid() { blkid } else { rules || blkid };
                 (!finds).then(|| "is not found: the initrd has no blkid that would look for it".to_owned())
             }
             Kind::InitramfsTools | Kind::Dracut if is_link && !rules => {

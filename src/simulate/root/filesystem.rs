@@ -51,6 +51,7 @@ impl<'a> Root<'a> {
             Resolution::Exists { device, .. } => device,
             _ => None,
         });
+        self.is_own(machine)?;
         self.holds_file_system(device, machine)?;
         let found = device.and_then(|device| device.fstype.clone());
         let fstype = self.type_of(found.as_deref())?;
@@ -66,6 +67,17 @@ impl<'a> Root<'a> {
             self.usr_driver(mount, machine, drivers)?;
         }
         Ok(detail)
+    }
+
+    /// Of two disks with one UUID the initrd may take that on which this system is not.
+    fn is_own(&self, machine: &Machine<'a>) -> Result<(), Trouble> {
+        let spec = self.spec().filter(|_| !machine.is_same());
+        let copy = spec.and_then(|spec| Some((spec, self.copy_named_by_blkid(spec, machine)?)));
+        let Some((spec, copy)) = copy.filter(|(_, copy)| copy.is_another()) else { return Ok(()) };
+        Err(Trouble::fails(format!(
+            "the initrd mounts {} instead of {}, where this system is: both are {}, and its blkid comes across that one first",
+            copy.name, copy.own, spec.raw
+        )))
     }
 
     /// The type that the mount asks for. Where one is asked for that the device is not, mount(2) fails with EINVAL.

@@ -69,9 +69,25 @@ impl Root<'_> {
             return Ok(());
         }
         let values: Vec<&str> = named.iter().map(|(value, _)| *value).collect();
-        let detail =
-            format!("{is}, but `rd.md.uuid=` names {} alone, which is another one", values.join(", "));
+        let values = values.join(", ");
+        if self.is_from_cache(uuid) {
+            let detail = format!(
+                "{is}, whose members have the UUID {uuid} as blkid's cache has it, but `rd.md.uuid=` names {values} alone: \
+                 which is right is not known without the output of `mdadm --examine`"
+            );
+            return Err(Trouble::Unknown(detail, at()));
+        }
+        let detail = format!("{is}, but `rd.md.uuid=` names {values} alone, which is another one");
         Err(Trouble::Fails(detail, at()))
+    }
+
+    /// Whether nothing but blkid's cache says the UUID of the array's members. The cache keeps what it once read until
+    /// somebody asks for the device (blkid(8), libblkid(3)), and `mdadm --update=uuid` tells it nothing.
+    fn is_from_cache(&self, uuid: &str) -> bool {
+        let has_it = |known: Option<&String>| known.is_some_and(|known| digits(known) == uuid);
+        let mut members =
+            self.facts.block_devices.devices.iter().filter(|d| has_it(d.uuid.as_ref())).peekable();
+        members.peek().is_some() && members.all(|member| member.at.path.ends_with("blkid.tab"))
     }
 
     /// The number in front of dracut's version: 59 of `059-4`, 4 of `004-411.el6`.

@@ -283,6 +283,30 @@ fn the_type_of_a_volume_decides_what_it_needs() {
     ]);
 }
 
+/// The same as blkid keeps it.
+const MD_CACHE: &str = "<device UUID=\"11111111-2222-3333-4444-555555555555\" TYPE=\"linux_raid_member\">/dev/sda1</device>\n\
+    <device UUID=\"aa\" TYPE=\"ext4\">/dev/md127</device>\n";
+
+#[test]
+fn of_two_disks_with_one_uuid_blkid_takes_the_one_that_sysfs_lists_first() {
+    let blkid = "/dev/sda1: UUID=\"aa\" TYPE=\"ext4\"\n/dev/sdb1: UUID=\"aa\" TYPE=\"ext4\"\n";
+    let debian = |second: &str| {
+        let script = "DEV=\"$(blkid -l -t \"$DEV\" -o device)\"\n";
+        let mut lab = Lab::initramfs_tools("root=UUID=aa ro").tools(&["blkid"]).blkid(blkid);
+        let mut disk = lab.target.devices.first().unwrap().clone();
+        disk.children.first_mut().unwrap().disk = Some(second.to_owned());
+        lab.target.devices.push(disk);
+        lab.inside("scripts/functions", script)
+    };
+    let before = debian("vdb");
+    let lists_own_first = debian("vdc");
+    check(vec![
+        ("vdb comes before vda", before, "root-filesystem Fails: the initrd mounts vdb1 instead of vda1"),
+        ("and so does vdc", lists_own_first, "root-filesystem Fails: the initrd mounts vdc1 instead of vda1"),
+        ("dracut follows udev's link", Lab::dracut("root=UUID=aa ro").blkid(blkid), "Unknown"),
+    ]);
+}
+
 #[test]
 fn arrays_are_assembled_by_who_is_asked_to() {
     let dracut = |more: &str| Lab::dracut(&format!("root=UUID=aa ro {more}")).tools(&["mdadm"]).blkid(MD);
@@ -294,6 +318,13 @@ fn arrays_are_assembled_by_who_is_asked_to() {
         ("auto", dracut("rd.auto"), "boots"),
         ("named", dracut("rd.md.uuid=11111111:22223333:44445555:55555555"), "boots"),
         ("another", dracut("rd.md.uuid=11111111:22223333:44445555:99999999"), "which is another one"),
+        (
+            "another, as the cache has it",
+            dracut("rd.md.uuid=11111111:22223333:44445555:99999999")
+                .gone("sos_commands/block/blkid_-c_.dev.null")
+                .file("run/blkid/blkid.tab", MD_CACHE),
+            "not known without the output of `mdadm --examine`",
+        ),
         ("off", dracut("rd.auto rd.md=0"), "`rd.md=0` switches arrays off"),
         ("before 024", old, "boots"),
         ("debian", debian("UUID=aa"), "boots"),
