@@ -6,6 +6,7 @@
 //!     adds what main/inputs.zst lacks from the work area LAB (and packs these initrds anew), and checks what it added
 //! ```
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program of the developers")]
+#![allow(clippy::disallowed_methods, reason = "reads and writes files of this repository")]
 
 mod replay;
 

@@ -168,7 +168,7 @@ pub fn damage(mut image: Vec<u8>, how: &str) -> Vec<u8> {
         "truncated" => image.truncate(2 * third),
         "corrupt" => {
             for (at, byte) in image.iter_mut().skip(third).take(4096).enumerate() {
-                *byte = (at * 37 & 0xff) as u8;
+                *byte = ((at * 37) & 0xff) as u8;
             }
         }
         "garbage-before" => image.splice(..0, garbage).for_each(drop),
