@@ -6,10 +6,10 @@ mod common;
 
 use bootproof::facts::{Facts, Limits};
 use bootproof::initrd::Kind;
-use bootproof::simulate::{Boot, GivenEntry, State, StepName, simulate_entry};
+use bootproof::simulate::{Boot, GivenEntry, State, StepName, simulate, simulate_entry};
 use bootproof::source::memory::Memory;
 use bootproof::target::built_in;
-use common::pack::{Archive, Module, alias_index, bzimage, dependency_index};
+use common::pack::{Archive, Module, alias_index, bzimage, dependency_index, unified};
 
 /// What a kernel of a distribution has for a virtio disk with ext3 or ext4 on it: name, aliases, dependencies.
 const MODULES: [(&str, &[&str], &[&str]); 7] = [
@@ -96,7 +96,7 @@ impl Image {
 fn boot(release: &str, initrd: Option<Vec<u8>>, builtin: &str, cmdline: &str) -> (Kind, Boot) {
     let folder = format!("lib/modules/{release}");
     let (dep, alias) = tables(&ALL);
-    let fstype = if release.starts_with("2.6.") { "ext3" } else { "ext4" };
+    let fstype = if release.starts_with("2.6.") || release.starts_with("3.0.") { "ext3" } else { "ext4" };
     let mut memory = Memory::new()
         .file(&format!("boot/vmlinuz-{release}"), bzimage(release))
         .file(&format!("boot/config-{release}"), "CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_GZIP=y\n")
@@ -268,4 +268,48 @@ fn without_an_initrd_the_kernel_has_it_all_or_nothing() {
     let builtin = "kernel/virtio_pci.ko\nkernel/virtio_blk.ko\nkernel/ext4.ko\n";
     reaches_root(boot("6.6.0-self", None, builtin, ROOT), Kind::Other);
     stops(boot("6.6.0-self", None, "kernel/virtio_pci.ko\n", ROOT), DISK, "there is no initrd");
+}
+
+#[test]
+fn a_unified_kernel_image_is_an_entry_with_all_it_needs() {
+    let release = "6.12.0-1.fc41.x86_64";
+    let initrd = |modules: &[&str]| {
+        let image = Image::new(release)
+            .file("init", "#!/bin/sh\n")
+            .file("usr/lib/dracut-lib.sh", "")
+            .file("usr/lib/dracut/dracut-103", "")
+            .udev()
+            .modules(modules, true);
+        image.archive.build()
+    };
+    let boots = |modules: &[&str], uname: Option<&[u8]>| {
+        let (kernel, initrd) = (bzimage(release), initrd(modules));
+        let mut sections: Vec<(&str, &[u8])> = vec![
+            (".osrel", b"PRETTY_NAME=\"Fedora Linux 41\"\n"),
+            (".cmdline", b"root=/dev/vda1 rootfstype=ext4 ro\n"),
+            (".linux", &kernel),
+            (".initrd", &initrd),
+        ];
+        sections.extend(uname.map(|uname| (".uname", uname)));
+        let folder = format!("lib/modules/{release}");
+        let (dep, alias) = tables(&ALL);
+        let mut memory = Memory::new()
+            .file("boot/efi/EFI/Linux/fedora.efi", unified(&sections))
+            .file(&format!("{folder}/modules.builtin"), "")
+            .file(&format!("{folder}/modules.dep"), dep)
+            .file(&format!("{folder}/modules.alias"), alias)
+            .file("etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n");
+        for name in ALL {
+            memory = memory.file(&format!("{folder}/kernel/{name}.ko"), module(name, release));
+        }
+        let facts = Facts::gather(&memory.into_tree(), &Limits::default());
+        let kind = facts.initrds.first().and_then(|initrd| initrd.kind.get().copied()).unwrap_or_default();
+        (kind, simulate(&facts, &[built_in("kvm").unwrap()]).remove(0))
+    };
+    let whole = boots(&ALL, Some(b"6.12.0-1.fc41.x86_64"));
+    assert_eq!(whole.1.entry, "Fedora Linux 41 (6.12.0-1.fc41.x86_64)");
+    reaches_root(whole, Kind::Dracut);
+    // Images of before systemd 253 have no `.uname`: the kernel inside says what it is.
+    reaches_root(boots(&ALL, None), Kind::Dracut);
+    stops(boots(&["virtio", "virtio_ring", "virtio_pci", "ext4"], None), DISK, "virtio_blk is missing");
 }

@@ -14,9 +14,12 @@ use super::asked::AskedFile;
 use super::boot::{BootConfig, BootEntry};
 use super::{Gather, Known, Problem, ProblemKind};
 use crate::initrd::maker::ScriptModule;
-use crate::initrd::{self, Archive, Damage, DamageKind, EntryKind, Image, ImageLimits, Kind, ModuleName};
+use crate::initrd::{
+    self, Archive, Damage, DamageKind, EntryKind, Image, ImageLimits, Kind, ModuleName, ReadError,
+};
+use crate::parse::unified;
 use crate::place::Place;
-use crate::source::{NodeKind, display_path};
+use crate::source::{Content, NodeKind, display_path};
 
 pub(super) use baked::resolve;
 pub use baked::{Baked, Machine, Resume};
@@ -160,7 +163,7 @@ fn read(gather: &Gather<'_>, path: String) -> Option<Initrd> {
             return Some(Initrd::unknown(path, at, size, mtime, &needs));
         }
     };
-    match initrd::read(content, &limits) {
+    match read_image(content, &limits) {
         Ok(image) => {
             if let Some(damage) = image.damage.as_ref().filter(|damage| damage.kind == DamageKind::OverLimit)
             {
@@ -178,6 +181,15 @@ fn read(gather: &Gather<'_>, path: String) -> Option<Initrd> {
             let needs = format!("a readable `{path}`");
             Some(Initrd::unknown(path, at, node.len, node.mtime, &needs))
         }
+    }
+}
+
+/// Reads an image, in a unified kernel image its section.
+fn read_image(mut content: Box<dyn Content>, limits: &ImageLimits) -> Result<Image, ReadError> {
+    let sections = unified::read(&mut content)?.unwrap_or_default();
+    match sections.iter().find(|section| section.name == ".initrd") {
+        Some(section) => initrd::read(unified::Part::new(content, section), limits),
+        None => initrd::read(content, limits),
     }
 }
 

@@ -5,7 +5,7 @@
 //! - arm64 `Image` (Documentation/arch/arm64/booting.rst), also gzipped, riscv `Image`, EFI zboot images
 //!   (drivers/firmware/efi/libstub/zboot-header.S), ELF `vmlinux`, also gzipped: the banner `Linux version ...` is
 //!   looked for in the unpacked image.
-//! - A unified kernel image (UAPI.5): its `.uname` section.
+//! - A unified kernel image (UAPI.5): its `.uname` section, or the kernel in it.
 //!
 //! Only the head is read where that is enough; the search for the banner stops at [`SEARCHED`] bytes.
 
@@ -14,6 +14,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use schemars::JsonSchema;
 use serde::Serialize;
 use thiserror::Error;
+
+use super::unified;
 
 /// Bytes of the head: all of an x86 setup (at most 64 sectors) and the headers of everything else.
 const HEAD: u64 = 64 * 1024;
@@ -208,18 +210,17 @@ fn plain(head: &[u8], rest: &mut impl Read) -> Result<KernelImage, KernelImageEr
     })
 }
 
-/// A unified kernel image has the sections `.linux` and, since systemd 253, `.uname`.
+/// A unified kernel image has the sections `.linux` and, since systemd 253, `.uname`; before that the kernel inside says
+/// its release.
 fn unified(content: &mut (impl Read + Seek), head: &[u8]) -> Result<Option<KernelImage>, KernelImageError> {
-    let sections = pe_sections(head);
-    if !sections.iter().any(|section| section.name == ".linux") {
-        return Ok(None);
-    }
-    let mut release = None;
-    if let Some(uname) = sections.iter().find(|section| section.name == ".uname") {
-        content.seek(SeekFrom::Start(uname.offset))?;
-        let mut text = Vec::new();
-        content.take(uname.size.min(VERSION as u64)).read_to_end(&mut text)?;
-        release = first_word(&text_at(&text));
+    let sections = unified::sections(head);
+    let Some(linux) = sections.iter().find(|section| section.name == ".linux") else { return Ok(None) };
+    let mut release = unified::text(content, &sections, ".uname")?.as_deref().and_then(first_word);
+    if release.is_none() {
+        content.seek(SeekFrom::Start(linux.offset))?;
+        let mut head = Vec::new();
+        content.take(HEAD.min(linux.size)).read_to_end(&mut head)?;
+        release = bz_image(&head).ok().and_then(|image| image.release);
     }
     Ok(Some(KernelImage {
         format: KernelFormat::Unified,
@@ -306,34 +307,6 @@ fn elf_machine(head: &[u8]) -> Option<&'static str> {
         22 => Some("s390x"),
         _ => None,
     }
-}
-
-struct PeSection {
-    name: String,
-    offset: u64,
-    size: u64,
-}
-
-/// The sections of a PE file whose table is in `head`.
-fn pe_sections(head: &[u8]) -> Vec<PeSection> {
-    let mut sections = Vec::new();
-    let Some(pe) = pe_header(head) else { return sections };
-    let count = number(head, pe + 6, 2).unwrap_or_default();
-    let optional = number(head, pe + 20, 2).unwrap_or_default();
-    for index in 0..count {
-        let Some(entry) = head.get(pe + 24 + optional + index * 40..).and_then(|rest| rest.get(..40)) else {
-            break;
-        };
-        let name = entry.get(..8).unwrap_or_default();
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        sections.push(PeSection {
-            name: String::from_utf8_lossy(name).into_owned(),
-            // The virtual size is what was put in; the size on disk is rounded up.
-            size: number(entry, 8, 4).unwrap_or_default() as u64,
-            offset: number(entry, 20, 4).unwrap_or_default() as u64,
-        });
-    }
-    sections
 }
 
 #[cfg(test)]

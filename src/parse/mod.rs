@@ -57,6 +57,7 @@ pub mod time_span;
 pub mod tls;
 pub mod udev_db;
 pub mod udev_net;
+pub mod unified;
 
 #[cfg(test)]
 #[path = "../../tests/common/pack/elf.rs"]
@@ -67,6 +68,11 @@ pub(crate) mod test_elf;
 #[path = "../../tests/common/pack/index.rs"]
 #[expect(unreachable_pub, reason = "shared with the tests beside src")]
 pub(crate) mod test_index;
+
+#[cfg(test)]
+#[path = "../../tests/common/pack/unified.rs"]
+#[expect(unreachable_pub, reason = "shared with the tests beside src")]
+pub(crate) mod test_unified;
 
 use crate::place::Span;
 

@@ -10,6 +10,7 @@ mod menu;
 mod raw;
 #[cfg(test)]
 mod tests;
+mod uki;
 mod values;
 
 use schemars::JsonSchema;
@@ -116,7 +117,7 @@ pub struct GrubSearch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntrySource {
-    /// A Boot Loader Specification file in `loader/entries`.
+    /// The Boot Loader Specification: a file in `loader/entries`, or a unified kernel image in `EFI/Linux`.
     Bls,
     /// `grub.cfg`.
     Grub2,
@@ -343,7 +344,7 @@ fn loaders(gather: &Gather<'_>) -> Vec<Loader> {
         seen.extend(resolved);
         loaders.push(Loader { kind, at: Place::file(path), is_used: false, unreadable });
     }
-    let folder = bls::folder(gather).map(|folder| Loader {
+    let folder = bls::folder(gather).or_else(|| uki::folder(gather)).map(|folder| Loader {
         kind: EntrySource::Bls,
         at: Place::file(folder),
         is_used: false,
@@ -385,7 +386,8 @@ fn read_loader(gather: &Gather<'_>, files: &BootFiles<'_>, loader: &Loader) -> O
         EntrySource::Bls => {
             let mut runner = Runner::new(gather, files);
             runner.load_saved();
-            let nodes = bls::nodes(gather, &runner.variables);
+            let mut nodes = bls::nodes(gather, &runner.variables);
+            nodes.extend(uki::nodes(gather));
             Some(menu::resolve(nodes, &mut runner, files))
         }
         EntrySource::NoneListed => None,

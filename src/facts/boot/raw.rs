@@ -74,6 +74,8 @@ impl RawEntry {
         });
         let version = self.version.filter(|version| !version.starts_with("0-rescue"));
         let is_there = kernel_exists.get() == Some(&true);
+        // The name of a unified image is anybody's; what it says inside is not.
+        let named = named.filter(|_| version.is_none() || !kernel.ends_with(".efi"));
         let release = named.or(version).or_else(|| files.image_release(&kernel).filter(|_| is_there));
         let is_rescue = is_rescue(&self.title, &kernel, self.cmdline.get());
         Some(BootEntry {

@@ -18,6 +18,7 @@ mod kernel;
 mod loader;
 mod rpm;
 mod tree;
+mod unified;
 
 pub use elf::{Library, Module};
 pub use image::{Archive, gzip, xz};
@@ -26,3 +27,4 @@ pub use kernel::bzimage;
 pub use loader::{FirstSectors, Grub, efi_kernel, efi_program};
 pub use rpm::{Package, packages_bdb, packages_sqlite};
 pub use tree::Kernel;
+pub use unified::unified;
