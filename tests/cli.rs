@@ -254,8 +254,9 @@ fn the_demo_says_what_breaks_where_and_how_to_mend_it() {
 fn given(arguments: &[&str]) -> serde_json::Value {
     let output = bootproof(&[&["boot", DEMO, "--target", "kvm", "--format", "json"], arguments].concat());
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
-    assert_eq!(json["boots"].as_array().unwrap().len(), 1, "{arguments:?}");
-    json["boots"][0].clone()
+    let boots = json.get("boots").and_then(serde_json::Value::as_array).unwrap();
+    assert_eq!(boots.len(), 1, "{arguments:?}");
+    boots.first().unwrap().clone()
 }
 
 fn step<'a>(boot: &'a serde_json::Value, name: &str) -> (&'a str, &'a str) {

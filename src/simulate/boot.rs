@@ -106,7 +106,7 @@ fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target], trees: &Tree
             let mut steps = Vec::new();
             steps.extend(firmware::step(scene, target));
             steps.extend(loader::step(scene, target));
-            steps.push(kernel_step.clone());
+            steps.push(early::on_machine(&kernel_step, scene.kernel, target));
             let (to_root, fate) = to_root(scene, target, release, &evidence);
             steps.push(initrds.step(scene.view, scene.cmdline, target, &to_root));
             steps.extend(to_root);

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::drivers::{BindFailure, Binding, Drivers};
 use super::{State, Step, StepName};
 use crate::initrd::ModuleName;
+use crate::parse::modules::alias_matches;
 use crate::place::Place;
 use crate::target::{Device, Target};
 
@@ -203,7 +204,19 @@ fn explain(failure: &Failure<'_>, device: &Device, drivers: &Drivers<'_>, releas
             )
         }
         BindFailure::NoDriver => {
-            format!("kernel {release} has no driver for the disk controller `{modalias}`")
+            let gone = crate::drivers::known().iter().find(|driver| {
+                let answers = |pattern: &String| alias_matches(pattern.as_bytes(), modalias.as_bytes());
+                driver.aliases.iter().any(answers)
+            });
+            let gone = gone.map(|driver| {
+                format!(
+                    ": {} (CONFIG_{}) drives it, which this kernel was built without",
+                    driver.module(),
+                    driver.config
+                )
+            });
+            let gone = gone.unwrap_or_default();
+            format!("kernel {release} has no driver for the disk controller `{modalias}`{gone}")
         }
     }
 }

@@ -66,6 +66,9 @@ pub struct Target {
     /// Whether the platform starts a machine with the other firmware, too, if its image asks for that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub either_firmware: bool,
+    /// The processor's architecture as `uname -m` says it; left out: `x86_64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arch: Option<String>,
     /// Families that rules select by: `virtio`, `vmware`, `hyperv`, `xen`, `aws`, `azure`, `gcp`, `cloud`.
     #[serde(default)]
     pub classes: Vec<String>,
@@ -123,6 +126,7 @@ impl Target {
             title: "the hardware it has now".to_owned(),
             firmware: None,
             secure_boot: false,
+            arch: None,
             firmware_build: None,
             either_firmware: false,
             classes: vec![SAME.to_owned()],
@@ -130,6 +134,12 @@ impl Target {
             cpu_flags: None,
             devices: Vec::new(),
         }
+    }
+
+    /// The processor's architecture as `uname -m` says it.
+    #[must_use]
+    pub fn arch(&self) -> &str {
+        self.arch.as_deref().unwrap_or("x86_64")
     }
 
     /// Whether this stands for the hardware that the system has now.

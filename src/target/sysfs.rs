@@ -92,6 +92,7 @@ pub fn from_sysfs(tree: &Tree, name: &str) -> Result<Target, SysfsError> {
         firmware_build: None,
         either_firmware: false,
         secure_boot: reader.secure_boot(),
+        arch: None,
         classes: reader.classes(),
         memory_mib: reader.memory(),
         cpu_flags: reader.cpu_flags(),

@@ -161,6 +161,9 @@ fn file(path: &str, bytes: Vec<u8>) -> (String, Piece) {
     if let Some(stem) = path.strip_suffix(".newer") {
         return (stem.to_owned(), Piece::NewerFile(bytes));
     }
+    if let Some(stem) = path.strip_suffix(".symlink") {
+        return (stem.to_owned(), Piece::Link(text().trim_end().to_owned()));
+    }
     match path.strip_suffix(".fifo") {
         Some(stem) => (stem.to_owned(), Piece::Fifo),
         None => (path.to_owned(), Piece::File(bytes)),

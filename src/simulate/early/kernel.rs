@@ -1,9 +1,10 @@
 //! The step `kernel`: is the image there, whole, made for the machine, and does it belong to its modules.
 
-use super::super::{Step, StepName};
+use super::super::{State, Step, StepName};
 use crate::facts::Known;
 use crate::facts::kernels::Kernel;
 use crate::place::Place;
+use crate::target::Target;
 
 /// What an entry says of its kernel.
 pub(in crate::simulate) struct KernelFile<'a> {
@@ -17,6 +18,22 @@ pub(in crate::simulate) struct KernelFile<'a> {
     pub(in crate::simulate) release: Option<&'a str>,
     /// The installed kernel of that release.
     pub(in crate::simulate) installed: Option<&'a Kernel>,
+}
+
+/// The step where the machine itself decides: a kernel for another architecture is data to the firmware and its loader.
+/// A 64-bit PC also runs kernels for 32-bit ones.
+pub(in crate::simulate) fn on_machine(step: &Step, kernel: Option<&Kernel>, target: &Target) -> Step {
+    let Some(arch) = kernel.and_then(|kernel| kernel.arch.as_deref()).filter(|_| !target.is_same()) else {
+        return step.clone();
+    };
+    let machine = target.arch();
+    let is_pc = |arch: &str| matches!(arch, "i386" | "i486" | "i586" | "i686");
+    let runs = arch == machine || (machine == "x86_64" && is_pc(arch)) || (is_pc(machine) && is_pc(arch));
+    if step.state != State::Ok || runs {
+        return step.clone();
+    }
+    let detail = format!("{} is for {arch}, and {} is {machine}", step.detail, target.name);
+    Step::fails(StepName::Kernel, detail, step.at.clone())
 }
 
 /// Whether the kernel image is there and is of the release that its modules have.

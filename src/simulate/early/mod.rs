@@ -6,5 +6,5 @@ mod memory;
 mod userland;
 
 pub(super) use initrd::Initrds;
-pub(super) use kernel::{KernelFile, kernel};
+pub(super) use kernel::{KernelFile, kernel, on_machine};
 pub(super) use userland::cannot_start;
