@@ -1,6 +1,14 @@
 //! The lab's recorded boots, predicted from their own description: the driver and the name of each card, what is up, and
 //! which services fail. Another table of the same shape can be named by `LAB_NETWORK_TRUTH`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "helpers of tests, which read a table of this repository"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;
