@@ -1,6 +1,7 @@
 //! The initrds of one boot entry as the kernel sees them: unpacked over each other into one root.
 
 use std::ops::Bound;
+use std::sync::OnceLock;
 
 use memchr::memmem;
 
@@ -15,6 +16,8 @@ pub(super) struct InitrdView<'a> {
     pub(super) read: Vec<(&'a Initrd, &'a Image)>,
     /// What `rdinit=` of the command line has the kernel start instead of `/init`.
     init: Option<&'a str>,
+    /// What `autoload` has found out; every target asks for it.
+    autoload: OnceLock<Result<(), String>>,
 }
 
 /// What the kernel starts in an initramfs unless told otherwise (init/main.c, `ramdisk_execute_command`).
@@ -24,7 +27,11 @@ impl<'a> InitrdView<'a> {
     /// The view of `initrds`; those whose contents are unknown are left out.
     pub(super) fn new(initrds: &[&'a Initrd], cmdline: Option<&'a CommandLine>) -> Self {
         let read = initrds.iter().filter_map(|initrd| Some((*initrd, initrd.image.as_deref()?)));
-        Self { read: read.collect(), init: cmdline.and_then(|line| line.value("rdinit")) }
+        Self {
+            read: read.collect(),
+            init: cmdline.and_then(|line| line.value("rdinit")),
+            autoload: OnceLock::new(),
+        }
     }
 
     /// Whether there is what the kernel starts.
@@ -123,6 +130,10 @@ impl<'a> InitrdView<'a> {
     /// # Errors
     /// Why nothing does, in words.
     pub(super) fn autoload(&self) -> Result<(), String> {
+        self.autoload.get_or_init(|| self.autoload_now()).clone()
+    }
+
+    fn autoload_now(&self) -> Result<(), String> {
         if self.kind() == Kind::MkinitrdNash {
             return Err("its init script loads by name alone what is listed in it".to_owned());
         }
