@@ -52,6 +52,7 @@ impl<'a> Root<'a> {
             _ => None,
         });
         self.is_own(machine)?;
+        self.taken_by_multipathd(machine)?;
         self.holds_file_system(device, machine)?;
         let found = device.and_then(|device| device.fstype.clone());
         let fstype = self.type_of(found.as_deref())?;

@@ -2,6 +2,7 @@
 
 use super::{Check, Root, Trouble};
 use crate::initrd::Kind;
+use crate::parse::mdadm;
 use crate::simulate::drivers::Drivers;
 
 /// The first version of dracut that assembles no array unless told to (its commit "add rd.auto parameter and switch off
@@ -41,9 +42,36 @@ impl Root<'_> {
             Kind::Mkinitcpio => self.wants_hook(&is, &["mdadm_udev", "mdadm", "systemd"])?,
             Kind::InitramfsTools | Kind::Other => {}
         }
+        self.may_be_assembled(&is, uuid)?;
         self.modules(&is, &["md_mod"], drivers)?;
         self.personality(&is, name, drivers)?;
         Ok(format!("the initrd has mdadm and md for the array {name}"))
+    }
+
+    /// `AUTO -all` in the image's mdadm.conf: mdadm assembles what an ARRAY line names, and nothing else
+    /// (mdadm.conf(5); the first word of the line that fits an array decides).
+    fn may_be_assembled(&self, is: &str, uuid: Option<&str>) -> Result<(), Trouble> {
+        let paths = ["etc/mdadm/mdadm.conf", "etc/mdadm.conf"];
+        let Some((path, text)) = paths.iter().find_map(|path| Some((path, self.view.text(path)?))) else {
+            return Ok(());
+        };
+        let conf = mdadm::parse(text);
+        if conf.auto.first().is_none_or(|word| word != "-all") {
+            return Ok(());
+        }
+        let mut named = conf.arrays.iter().filter_map(|array| array.uuid.as_deref());
+        let Some(uuid) = uuid else {
+            return Err(Trouble::unknown(format!(
+                "{is}, and `{path}` in the initrd has `AUTO -all`: whether one of its ARRAY lines is for this array is not \
+                 known without the output of `mdadm --detail`"
+            )));
+        };
+        if named.any(|known| digits(known) == uuid) {
+            return Ok(());
+        }
+        Err(Trouble::fails(format!(
+            "{is}, and mdadm does not assemble it: `{path}` in the initrd has `AUTO -all` and no ARRAY line with its UUID"
+        )))
     }
 
     /// dracut's `parse-md.sh`: arrays are assembled that `rd.md.uuid=` names, or all with `rd.auto`.

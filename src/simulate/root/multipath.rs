@@ -4,12 +4,56 @@
 //! WWID; a disk with a single path is taken only if `find_multipaths` is `no`, `off` or `greedy`, or its WWID is known
 //! (multipath.conf(5), libmultipath's `should_multipath`).
 
+use super::stack::{Layer, Stack};
 use super::{Check, Root, Trouble};
+use crate::initrd::Kind;
+use crate::parse::multipath;
 use crate::simulate::devices::Machine;
 use crate::simulate::drivers::Drivers;
 use crate::target::TargetView;
 
+/// The rules that mark paths as such, under the names that multipath-tools has given them (multipath.rules; Debian's
+/// and SUSE's names).
+const MARKS_PATHS: [&str; 4] =
+    ["62-multipath.rules", "60-multipath.rules", "56-multipath.rules", "40-multipath.rules"];
+
 impl<'a> Root<'a> {
+    /// multipathd takes a disk with one path, and nothing tells systemd that its partitions are not to be mounted.
+    ///
+    /// The rule that does (multipath-tools, `multipath.rules`: `ENV{SYSTEMD_READY}="0"`) is brought into the image by
+    /// dracut under upstream's name alone (`90multipath/module-setup.sh`), which is not everybody's. multipathd then
+    /// holds the disk when systemd mounts the partition: the device is busy.
+    pub(super) fn taken_by_multipathd(&self, machine: &Machine<'a>) -> Result<(), Trouble> {
+        let runs = self.kind() == Kind::Dracut
+            && self.has_systemd()
+            && self.view.has_any(&["usr/sbin/multipathd", "sbin/multipathd"])
+            && self.view.has_any(&["etc/systemd/system/sysinit.target.wants/multipathd.service"]);
+        let conf = self.view.text("etc/multipath.conf").filter(|_| runs && !self.has_rules(&MARKS_PATHS));
+        let Some(conf) = conf.map(multipath::parse) else { return Ok(()) };
+        let defaults = conf.settings.iter().filter(|set| set.section == "defaults");
+        let find = defaults.filter(|set| set.key == "find_multipaths").next_back();
+        let takes = find.is_some_and(|set| ["no", "off", "greedy"].contains(&set.value.as_str()));
+        let view = TargetView::from(machine.target());
+        let is_blacklisted = conf.settings.iter().any(|set| set.section == "blacklist");
+        // Only SCSI disks surely have what multipath knows a disk by.
+        if !takes || is_blacklisted || view.disk_prefix != "sd" || !self.is_plain(machine) {
+            return Ok(());
+        }
+        Err(Trouble::fails(format!(
+            "multipathd in the initrd takes {} (`find_multipaths {}`), and no udev rule in it keeps systemd from mounting \
+             the partitions: the device is busy",
+            view.disk,
+            find.map_or("", |set| set.value.as_str())
+        )))
+    }
+
+    /// Whether root lies on a partition, with nothing between.
+    fn is_plain(&self, machine: &Machine<'a>) -> bool {
+        let Some(spec) = self.spec() else { return false };
+        let layers = Stack::of(self, machine, spec).layers;
+        layers.iter().all(|layer| matches!(layer, Layer::Disk { .. }))
+    }
+
     pub(super) fn multipath(
         &self,
         what: &str,

@@ -325,6 +325,19 @@ fn arrays_are_assembled_by_who_is_asked_to() {
                 .file("run/blkid/blkid.tab", MD_CACHE),
             "not known without the output of `mdadm --examine`",
         ),
+        (
+            "not among those that mdadm may assemble",
+            debian("UUID=aa").inside("etc/mdadm/mdadm.conf", "ARRAY /dev/md/x UUID=0:0:0:1\nAUTO -all\n"),
+            "has `AUTO -all` and no ARRAY line with its UUID",
+        ),
+        (
+            "among them",
+            debian("UUID=aa").inside(
+                "etc/mdadm/mdadm.conf",
+                "ARRAY /dev/md/x UUID=11111111:22223333:44445555:55555555\nAUTO -all\n",
+            ),
+            "boots",
+        ),
         ("off", dracut("rd.auto rd.md=0"), "`rd.md=0` switches arrays off"),
         ("before 024", old, "boots"),
         ("debian", debian("UUID=aa"), "boots"),
@@ -412,6 +425,23 @@ fn a_layer_that_lies_on_itself_is_never_put_together() {
     let lab = Lab::initramfs_tools("root=/dev/mapper/vg-root ro").tools(&["lvm", "cryptsetup"]);
     let lab = lab.file("etc/crypttab", "vg-root /dev/vg/root none luks\n");
     check(vec![("cycle", lab, "storage-stack Fails: the logical volume vg/root lies on itself")]);
+}
+
+#[test]
+fn multipathd_holds_a_disk_whose_partitions_nothing_marks() {
+    let lab = |find: &str| {
+        let mut lab = Lab::dracut("root=UUID=aa ro").tools(&["multipath", "multipathd"]);
+        lab.target = target::built_in("kvm-virtio-scsi").unwrap();
+        lab.builtin.push_str(" scsi/virtio_scsi scsi/sd_mod scsi/scsi_mod");
+        lab.inside("usr/lib/systemd/systemd", "program")
+            .inside("etc/systemd/system/sysinit.target.wants/multipathd.service", "[Service]\n")
+            .inside("etc/multipath.conf", &format!("defaults {{\n find_multipaths {find}\n}}\n"))
+    };
+    check(vec![
+        ("no rule", lab("no"), "root-filesystem Fails: multipathd in the initrd takes sda"),
+        ("its rule", lab("no").rules(&["62-multipath.rules"]), "boots"),
+        ("left alone", lab("strict"), "boots"),
+    ]);
 }
 
 #[test]
