@@ -30,8 +30,8 @@ impl<'a> Root<'a> {
             && self.view.has_any(&["etc/systemd/system/sysinit.target.wants/multipathd.service"]);
         let conf = self.view.text("etc/multipath.conf").filter(|_| runs && !self.has_rules(&MARKS_PATHS));
         let Some(conf) = conf.map(multipath::parse) else { return Ok(()) };
-        let defaults = conf.settings.iter().filter(|set| set.section == "defaults");
-        let find = defaults.filter(|set| set.key == "find_multipaths").next_back();
+        let find =
+            conf.settings.iter().rfind(|set| set.section == "defaults" && set.key == "find_multipaths");
         let takes = find.is_some_and(|set| ["no", "off", "greedy"].contains(&set.value.as_str()));
         let view = TargetView::from(machine.target());
         let is_blacklisted = conf.settings.iter().any(|set| set.section == "blacklist");
