@@ -1,7 +1,7 @@
 #!/bin/sh
 # Holds bootproof's predictions against every part of a lab: testdata/lab/score.sh [LAB]
 # With LAB, a work area that lab.sh made, the main part is predicted from the real kernels and initrds there; without,
-# from the packed inputs. The other parts' records hold their whole input. $TRUTH, $LAB_FIRMWARE, $LAB_MOUNTS and
+# from the packed inputs. The other parts' records hold their whole input. $TRUTH, $FIRMWARE_TRUTH, $LAB_MOUNTS and
 # $LAB_NETWORK_TRUTH name other tables than the repository's.
 cd "$(dirname "$0")/../.." || exit 2
 failed=0
