@@ -7,15 +7,33 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bootproof::rules::fixture::Expectation;
-use bootproof::rules::{Rule, RuleSet};
+use bootproof::rules::{Rule, RuleError, RuleSet};
 use common::fixture;
 use rayon::prelude::*;
 
+/// The built-in rules. `BOOTPROOF_RULES=rules` reads them from the folder instead, so that a rule that is being written
+/// is tried without building the program anew.
 fn rules() -> RuleSet {
-    RuleSet::built_in().unwrap_or_else(|errors| {
+    let loaded = match std::env::var_os("BOOTPROOF_RULES") {
+        None => RuleSet::built_in(),
+        Some(folder) => from_folder(Path::new(&folder)),
+    };
+    loaded.unwrap_or_else(|errors| {
         let drawn: Vec<String> = errors.iter().map(|error| error.draw(false)).collect();
         panic!("{}", drawn.join("\n"))
     })
+}
+
+/// The rules of each subject below `folder`; platforms and log signatures are no rules.
+fn from_folder(folder: &Path) -> Result<RuleSet, Vec<RuleError>> {
+    let mut rules = RuleSet::empty()?;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !["targets", "console"].contains(&name(&path)) {
+            rules.load_dir(&path)?;
+        }
+    }
+    Ok(rules)
 }
 
 fn fixtures(rule: &str) -> Vec<PathBuf> {
