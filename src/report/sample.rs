@@ -200,7 +200,7 @@ fn boot(entry: &str, default: bool, target: &str) -> Boot {
         } else {
             (State::Ok, detail, None)
         };
-        Step { step: name, state, detail: detail.into(), at }
+        Step { step: name, state, detail: detail.into(), at, cause: None }
     };
     Boot {
         entry: entry.into(),

@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn an_unknown_network_alone_leaves_a_machine_that_boots() {
-        let step = |step, state| Step { step, state, detail: String::new(), at: None };
+        let step = |step, state| Step { step, state, detail: String::new(), at: None, cause: None };
         for (mounts, network, outcome) in [
             (State::Ok, State::Ok, Outcome::Boots),
             (State::Ok, State::Unknown, Outcome::Boots),

@@ -17,7 +17,7 @@ mod controllers;
 mod uefi;
 
 use super::scene::Scene;
-use super::{State, Step, StepName};
+use super::{Cause, State, Step, StepName};
 use crate::facts::Facts;
 use crate::facts::boot::EntrySource;
 use crate::facts::boot_disks::{BootDisk, FirstCode, PartitionRole};
@@ -32,6 +32,7 @@ pub(super) struct Start<'a> {
     pub(super) detail: String,
     pub(super) at: Option<Place>,
     pub(super) loader: Started<'a>,
+    cause: Option<Cause>,
 }
 
 /// What it starts.
@@ -51,7 +52,11 @@ pub(super) enum Started<'a> {
 
 impl<'a> Start<'a> {
     fn new(state: State, detail: impl Into<String>, at: Option<Place>, loader: Started<'a>) -> Self {
-        Self { state, detail: detail.into(), at, loader }
+        Self { state, detail: detail.into(), at, loader, cause: None }
+    }
+
+    fn because(self, cause: Cause) -> Self {
+        Self { cause: Some(cause), ..self }
     }
 }
 
@@ -65,8 +70,8 @@ pub(super) fn step(scene: &Scene<'_>, target: &Target) -> Option<Step> {
             None,
         ));
     }
-    let Start { state, detail, at, .. } = start(scene.facts, target);
-    Some(Step { step, state, detail, at })
+    let Start { state, detail, at, cause, .. } = start(scene.facts, target);
+    Some(Step { step, state, detail, at, cause })
 }
 
 /// What the firmware of `target` starts.

@@ -6,7 +6,7 @@
 
 use super::devices::{Machine, Resolution};
 use super::scene::Scene;
-use super::{DiskFate, State, Step, StepName};
+use super::{Cause, DiskFate, Step, StepName};
 use crate::facts::Known;
 use crate::facts::init::{FALLBACKS, InitProgram, ProgramKind};
 use crate::initrd::Kind;
@@ -100,7 +100,7 @@ fn by_systemd(scene: &Scene<'_>, asked: Option<&str>, at: Option<Place>) -> Step
         Known::Known(false) if init.holds_programs => {
             let detail = "systemd in the initrd refuses to switch to a root that has neither `etc/os-release` nor \
                           `usr/lib/os-release`";
-            return Step::fails(STEP, detail, None);
+            return Step::fails(STEP, detail, None).because(Cause::NoOsRelease);
         }
         Known::Known(_) => {}
         Known::Unknown { needs } => {
@@ -125,7 +125,8 @@ fn usual(
         match candidate(scene, path) {
             Candidate::Runs(program) => return runs(scene, program, ""),
             Candidate::Broken(why, place) => {
-                return Step::fails(STEP, format!("init={path} {why}"), Some(place));
+                return Step::fails(STEP, format!("init={path} {why}"), Some(place))
+                    .because(Cause::InitParameter);
             }
             Candidate::Unknown(needs) => {
                 let detail = format!("whether init={path} runs is not known without {needs}");
@@ -136,7 +137,8 @@ fn usual(
                     STEP,
                     format!("init={path} does not exist, and nothing else is tried"),
                     at,
-                );
+                )
+                .because(Cause::InitParameter);
             }
             Candidate::Missing(_) => note = format!("init={path} does not exist; "),
         }
@@ -171,7 +173,7 @@ fn runs(scene: &Scene<'_>, program: &InitProgram, note: &str) -> Step {
     if let Some(mode) = rescue(scene) {
         detail = format!("{detail}; {mode} on the command line makes it stop for somebody at the console");
     }
-    Step { step: STEP, state: State::Ok, detail, at: Some(program.at.clone()) }
+    Step::ok(STEP, detail, Some(program.at.clone()))
 }
 
 /// The parameter that asks for less than the whole system (systemd(1), init(8)).

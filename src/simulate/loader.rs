@@ -13,15 +13,31 @@ mod volumes;
 
 use super::firmware::{self, Started};
 use super::scene::Scene;
-use super::{Step, StepName};
+use super::{Cause, Step, StepName};
 use crate::facts::Facts;
 use crate::facts::boot::EntrySource;
 use crate::facts::esp::EspProgramKind;
 use crate::place::Place;
 use crate::target::Target;
 
-/// Why a loader gets no further, and the evidence.
-pub(super) type Stop = (String, Option<Place>);
+/// Why a loader gets no further.
+struct Stop {
+    /// A sentence.
+    detail: String,
+    /// The evidence.
+    at: Option<Place>,
+    cause: Option<Cause>,
+}
+
+impl Stop {
+    fn new(detail: impl Into<String>, at: Option<Place>) -> Self {
+        Self { detail: detail.into(), at, cause: None }
+    }
+
+    fn because(self, cause: Cause) -> Self {
+        Self { cause: Some(cause), ..self }
+    }
+}
 
 /// The step on `target`.
 pub(super) fn step(scene: &Scene<'_>, target: &Target) -> Option<Step> {
@@ -35,8 +51,8 @@ pub(super) fn step(scene: &Scene<'_>, target: &Target) -> Option<Step> {
     }
     let start = firmware::start(scene.facts, target);
     let at = Some(scene.entry.at.clone());
-    if let Some((detail, at)) = stop(scene, target, &start.loader) {
-        return Some(Step::fails(step, detail, at));
+    if let Some(Stop { detail, at, cause }) = stop(scene, target, &start.loader) {
+        return Some(Step { cause, ..Step::fails(step, detail, at) });
     }
     if scene.entry.source == EntrySource::NoneListed {
         let detail = "which entry the loader starts is not known without the boot loader's configuration";
@@ -63,7 +79,7 @@ fn stop(scene: &Scene<'_>, target: &Target, started: &Started<'_>) -> Option<Sto
                 if scene.entry.source != EntrySource::Bls && !has_unified_kernel(scene.facts) =>
             {
                 let detail = "systemd-boot finds no entry in `loader/entries` on the EFI system partition: it stays in its menu";
-                Some((detail.to_owned(), Some(program.at.clone())))
+                Some(Stop::new(detail, Some(program.at.clone())))
             }
             _ => None,
         };

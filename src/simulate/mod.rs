@@ -7,6 +7,7 @@
 
 mod bindings;
 mod boot;
+mod cause;
 mod devices;
 mod disk;
 mod drivers;
@@ -26,6 +27,7 @@ use serde::Serialize;
 
 pub use bindings::{DeviceBinding, bindings};
 pub use boot::{simulate, simulate_entry};
+pub use cause::Cause;
 pub use disk::{DiskFate, DiskReason};
 pub use given::GivenEntry;
 pub use mounts::{Fate, MountFate, MountsFate, Reached, Reason};
@@ -153,18 +155,26 @@ pub struct Step {
     pub detail: String,
     /// The evidence.
     pub at: Option<Place>,
+    /// What makes it fail, where rules tell failures of one step apart; left out for the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
 }
 
 impl Step {
     fn ok(step: StepName, detail: impl Into<String>, at: Option<Place>) -> Self {
-        Self { step, state: State::Ok, detail: detail.into(), at }
+        Self { step, state: State::Ok, detail: detail.into(), at, cause: None }
     }
 
     fn fails(step: StepName, detail: impl Into<String>, at: Option<Place>) -> Self {
-        Self { step, state: State::Fails, detail: detail.into(), at }
+        Self { step, state: State::Fails, detail: detail.into(), at, cause: None }
+    }
+
+    /// The step with what makes it fail.
+    fn because(self, cause: Cause) -> Self {
+        Self { cause: Some(cause), ..self }
     }
 
     fn unknown(step: StepName, detail: impl Into<String>, at: Option<Place>) -> Self {
-        Self { step, state: State::Unknown, detail: detail.into(), at }
+        Self { step, state: State::Unknown, detail: detail.into(), at, cause: None }
     }
 }

@@ -25,7 +25,7 @@ pub(super) use arguments::Arguments;
 use super::devices::Machine;
 use super::drivers::{BindFailure, Drivers};
 use super::initrd_view::InitrdView;
-use super::{Step, StepName};
+use super::{Cause, State, Step, StepName};
 use crate::facts::Facts;
 use crate::facts::block_devices::Lookup;
 use crate::facts::command_line::CommandLine;
@@ -50,11 +50,14 @@ pub(super) struct Root<'a> {
 
 /// Why a volume is not put together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Trouble {
-    /// It surely is not: a sentence, and where that is set.
-    Fails(String, Option<Place>),
-    /// The input does not say: a sentence with what would settle it.
-    Unknown(String, Option<Place>),
+struct Trouble {
+    /// Whether it surely is not, or the input does not say.
+    state: State,
+    /// A sentence: why, or what would settle it.
+    detail: String,
+    /// Where that is set.
+    at: Option<Place>,
+    cause: Option<Cause>,
 }
 
 /// What puts a layer together, or why nothing does.
@@ -62,19 +65,29 @@ type Check = Result<String, Trouble>;
 
 impl Trouble {
     fn fails(detail: impl Into<String>) -> Self {
-        Self::Fails(detail.into(), None)
+        Self::fails_at(detail, None)
+    }
+
+    fn fails_at(detail: impl Into<String>, at: Option<Place>) -> Self {
+        Self { state: State::Fails, detail: detail.into(), at, cause: None }
     }
 
     fn unknown(detail: impl Into<String>) -> Self {
-        Self::Unknown(detail.into(), None)
+        Self::unknown_at(detail, None)
+    }
+
+    fn unknown_at(detail: impl Into<String>, at: Option<Place>) -> Self {
+        Self { state: State::Unknown, ..Self::fails_at(detail, at) }
+    }
+
+    fn because(self, cause: Cause) -> Self {
+        Self { cause: Some(cause), ..self }
     }
 
     /// The step that it makes; `at` where it has no place of its own.
     fn into_step(self, step: StepName, at: Option<Place>) -> Step {
-        match self {
-            Self::Fails(detail, own) => Step::fails(step, detail, own.or(at)),
-            Self::Unknown(detail, own) => Step::unknown(step, detail, own.or(at)),
-        }
+        let Self { state, detail, at: own, cause } = self;
+        Step { step, state, detail, at: own.or(at), cause }
     }
 }
 
@@ -192,7 +205,7 @@ impl<'a> Root<'a> {
         drivers: &Drivers<'_>,
     ) -> Result<Vec<String>, Trouble> {
         if let Some(problem) = &stack.problem {
-            return Err(Trouble::Fails(problem.clone(), None));
+            return Err(Trouble::fails_at(problem.clone(), None));
         }
         let volume = stack.layers.iter().find(|layer| !matches!(layer, Layer::Disk { .. }));
         if !self.has_initrd

@@ -1,6 +1,6 @@
 //! The step `kernel`: is the image there, whole, made for the machine, and does it belong to its modules.
 
-use super::super::{State, Step, StepName};
+use super::super::{Cause, State, Step, StepName};
 use crate::facts::Known;
 use crate::facts::kernels::Kernel;
 use crate::place::Place;
@@ -33,7 +33,7 @@ pub(in crate::simulate) fn on_machine(step: &Step, kernel: Option<&Kernel>, targ
         return step.clone();
     }
     let detail = format!("{} is for {arch}, and {} is {machine}", step.detail, target.name);
-    Step::fails(StepName::Kernel, detail, step.at.clone())
+    Step::fails(StepName::Kernel, detail, step.at.clone()).because(Cause::KernelOfOtherMachine)
 }
 
 /// Whether the kernel image is there and is of the release that its modules have.
@@ -67,7 +67,8 @@ pub(in crate::simulate) fn kernel(file: &KernelFile<'_>) -> Step {
             StepName::Kernel,
             format!("no loader starts `{path}`: {damage}"),
             Some(Place::file(path)),
-        );
+        )
+        .because(Cause::KernelDamaged);
     }
     if let Some(own) = kernel.image_release.get().and_then(Option::as_deref)
         && own != release

@@ -1,5 +1,6 @@
 //! BIOS: the first sector of the first disk.
 
+use super::super::Cause;
 use super::{Start, Started, bios_loader, controllers, disks_in_order, says_every_disk, uefi_loader};
 use crate::facts::Facts;
 use crate::facts::boot_disks::{BootDisk, FirstCode, FirstSector, PartitionRole, PartitionTable};
@@ -107,7 +108,7 @@ fn for_uefi_alone<'a>(facts: &Facts, what: &str, at: Place) -> Start<'a> {
         return Start::new(State::Unknown, detail, Some(at), untold);
     }
     let detail = format!("the system has {what} and no loader for BIOS: with BIOS nothing starts it");
-    Start::new(State::Fails, detail, Some(at), untold)
+    Start::new(State::Fails, detail, Some(at), untold).because(Cause::OtherFirmware)
 }
 
 fn nothing_said() -> &'static str {

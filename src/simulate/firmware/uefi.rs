@@ -4,6 +4,7 @@
 //! which makes boot entries of each `BOOTX64.CSV` in the other folders of `\EFI` and starts the first (shim's `shim.c`,
 //! `should_use_fallback`, and `fallback.c`).
 
+use super::super::Cause;
 use super::{Start, Started, bios_loader, controllers};
 use crate::facts::boot_disks::{BootDisk, PartitionRole, PartitionTable};
 use crate::facts::esp::{Esp, EspFile, EspProgram, EspProgramKind};
@@ -109,7 +110,8 @@ fn without_files<'a>(facts: &'a Facts) -> Start<'a> {
         return fails(
             format!("the system has {what} and no EFI system partition: UEFI finds no loader"),
             Some(at),
-        );
+        )
+        .because(Cause::OtherFirmware);
     }
     let is_told = |disk: &&BootDisk| {
         disk.table.is_some_and(|table| table != PartitionTable::Other) && disk.roles_known()
@@ -153,7 +155,7 @@ fn fallback<'a>(facts: &'a Facts, target: &Target) -> Start<'a> {
     } else {
         ", nor any other loader"
     };
-    fails(format!("the EFI system partition has no `{wanted}`{others}"), at)
+    fails(format!("the EFI system partition has no `{wanted}`{others}"), at).because(Cause::NoFallbackLoader)
 }
 
 /// Follows the chain that starts with `file`.

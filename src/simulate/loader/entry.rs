@@ -5,6 +5,7 @@ use super::readable;
 use super::volumes::{Place as Found, Volumes};
 use crate::facts::Known;
 use crate::facts::boot::{GrubFiles, Volume};
+use crate::simulate::Cause;
 use crate::simulate::firmware::Started;
 use crate::simulate::scene::Scene;
 use crate::target::Target;
@@ -30,7 +31,8 @@ pub(super) fn stop(scene: &Scene<'_>, target: &Target, started: &Started<'_>) ->
     match place {
         Found::Nothing(why) => {
             let at = grub.root.as_ref().map(|root| root.at.clone()).or(at);
-            return Some((format!("GRUB finds no file system for the entry's files: {why}{after}"), at));
+            let detail = format!("GRUB finds no file system for the entry's files: {why}{after}");
+            return Some(Stop::new(detail, at).because(Cause::PathLeadsNowhere));
         }
         Found::Is(volume) => {
             if let Some(path) = astray(scene, &volumes, grub, volume) {
@@ -38,7 +40,7 @@ pub(super) fn stop(scene: &Scene<'_>, target: &Target, started: &Started<'_>) ->
                     "GRUB looks for `{path}` on the file system of {}, where that path leads to nothing{after}",
                     name(volume)
                 );
-                return Some((detail, at));
+                return Some(Stop::new(detail, at).because(Cause::PathLeadsNowhere));
             }
         }
         Found::Untold => {}
@@ -49,7 +51,7 @@ pub(super) fn stop(scene: &Scene<'_>, target: &Target, started: &Started<'_>) ->
             "with Secure Boot GRUB does not start the kernel `{}`, which is not signed",
             entry.kernel
         );
-        (detail, at)
+        Stop::new(detail, at)
     })
 }
 

@@ -9,6 +9,7 @@ use crate::facts::esp::EspFile;
 use crate::facts::grub::GrubCore;
 use crate::facts::{Facts, Known};
 use crate::place::Place;
+use crate::simulate::Cause;
 use crate::simulate::firmware::Started;
 use crate::simulate::scene::Scene;
 use crate::target::{Firmware, Target};
@@ -29,20 +30,20 @@ pub(super) fn stop(scene: &Scene<'_>, target: &Target, started: &Started<'_>) ->
 fn bios(facts: &Facts, volumes: &Volumes<'_>, disk: Option<&BootDisk>) -> Option<Stop> {
     let sector = disk.and_then(|disk| disk.boot_sector.as_ref());
     if let Some((trouble, sector)) = sector.and_then(|sector| Some((sector.core_trouble.clone()?, sector))) {
-        return Some((trouble, Some(sector.at.clone())));
+        return Some(Stop::new(trouble, Some(sector.at.clone())));
     }
     let platform = facts.grub.platform("i386-pc");
     let core = sector.and_then(|sector| sector.core.as_ref());
     let core = core.or_else(|| platform.and_then(|platform| platform.core.as_ref()))?;
     let at = || Some(core.at.clone());
     if let Some(module) = missing_module(volumes, disk, core) {
-        return Some((
+        return Some(Stop::new(
             format!("GRUB's core image lacks the module `{module}`, without which it cannot read its folder"),
             at(),
         ));
     }
     if let Some(why) = prefix_elsewhere(volumes, disk, core) {
-        return Some((format!("GRUB's core image does not find its folder: {why}"), at()));
+        return Some(Stop::new(format!("GRUB's core image does not find its folder: {why}"), at()));
     }
     if let Some(stop) = readable::trouble(facts, volumes, volumes.of_grub()) {
         return Some(stop);
@@ -53,7 +54,7 @@ fn bios(facts: &Facts, volumes: &Volumes<'_>, disk: Option<&BootDisk>) -> Option
     (knows_folder && !has_normal).then(|| {
         let detail =
             "GRUB's folder has no `i386-pc/normal.mod`, without which it reads no configuration".to_owned();
-        (detail, platform.map(|platform| platform.at.clone()).or_else(at))
+        Stop::new(detail, platform.map(|platform| platform.at.clone()).or_else(at))
     })
 }
 
@@ -140,7 +141,10 @@ fn uefi(facts: &Facts, volumes: &Volumes<'_>, program: &EspFile) -> Option<Stop>
             if let Some(grub) = grub.filter(|grub| !grub.modules.is_empty())
                 && let Some(why) = prefix_elsewhere(volumes, None, grub)
             {
-                return Some((format!("GRUB does not find its folder: {why}"), Some(program.at.clone())));
+                return Some(Stop::new(
+                    format!("GRUB does not find its folder: {why}"),
+                    Some(program.at.clone()),
+                ));
             }
         }
         (None, Some(prefix)) => {
@@ -149,7 +153,7 @@ fn uefi(facts: &Facts, volumes: &Volumes<'_>, program: &EspFile) -> Option<Stop>
                  stops at its command line",
                 program.path
             );
-            return Some((detail, Some(program.at.clone())));
+            return Some(Stop::new(detail, Some(program.at.clone())));
         }
         // A program that cannot be looked into may have its configuration inside.
         (None, None) | (Some(_), _) => {}
@@ -165,7 +169,7 @@ fn uefi(facts: &Facts, volumes: &Volumes<'_>, program: &EspFile) -> Option<Stop>
         (Found::Is(volume), _) if volume != Volume::Esp => return readable::trouble(facts, volumes, volume),
         _ => return None,
     };
-    Some((
+    Some(Stop::new(
         format!(
             "the configuration on the EFI system partition does not find the one with the menu: {detail}"
         ),
@@ -179,11 +183,11 @@ fn configuration(scene: &Scene<'_>, started: &Started<'_>) -> Option<Stop> {
     let is_known = is_known(scene.facts, started);
     if let Some(at) = &boot.empty_menu {
         let detail = "GRUB's configuration makes no menu entry: it stops at its command line".to_owned();
-        return Some((detail, Some(at.clone())));
+        return Some(Stop::new(detail, Some(at.clone())));
     }
     if is_known && !has_configuration(scene.facts) {
         let at = scene.facts.grub.platforms.first().map(|platform| platform.at.clone());
-        return Some((
+        return Some(Stop::new(
             "GRUB is installed but has no `grub.cfg`: it stops at its command line".to_owned(),
             at,
         ));
@@ -194,20 +198,18 @@ fn configuration(scene: &Scene<'_>, started: &Started<'_>) -> Option<Stop> {
     if scene.entry.grub.as_ref().is_some_and(|grub| grub.asks_for_user) {
         let detail = "GRUB asks for a user and a password before it starts the entry: `superusers` is set, and the entry or a \
                       menu above it is not `--unrestricted`";
-        return Some((detail.to_owned(), Some(scene.entry.at.clone())));
+        return Some(Stop::new(detail, Some(scene.entry.at.clone())).because(Cause::AsksForPassword));
     }
     match &boot.timeout {
         Known::Known(Some(timeout)) if timeout.value.trim().starts_with('-') => {
             let detail = format!("GRUB's menu waits for a key for ever (`timeout={}`)", timeout.value);
-            Some((detail, Some(timeout.at.clone())))
+            Some(Stop::new(detail, Some(timeout.at.clone())).because(Cause::WaitsForKey))
         }
         // A configuration without `timeout` waits, too; one in a tree without GRUB itself is taken for an excerpt.
         Known::Known(None) if is_known && scene.entry.source == EntrySource::Grub2 => {
             let at = boot.loaders.iter().find(|loader| loader.is_used).map(|loader| loader.at.clone());
-            Some((
-                "GRUB's menu waits for a key for ever: its configuration does not set `timeout`".to_owned(),
-                at,
-            ))
+            let detail = "GRUB's menu waits for a key for ever: its configuration does not set `timeout`";
+            Some(Stop::new(detail, at).because(Cause::WaitsForKey))
         }
         _ => None,
     }
@@ -261,5 +263,8 @@ fn commands(scene: &Scene<'_>, started: &Started<'_>) -> Option<Stop> {
     }
     let at: Option<Place> = Some(scene.entry.kernel_at.clone());
     let what = if command == "blscfg" { "lists entries by" } else { "loads the kernel by" };
-    Some((format!("the configuration {what} the command `{command}`, which this GRUB does not have"), at))
+    Some(Stop::new(
+        format!("the configuration {what} the command `{command}`, which this GRUB does not have"),
+        at,
+    ))
 }

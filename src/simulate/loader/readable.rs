@@ -3,11 +3,12 @@
 //! Sources: `grub-core/fs/ext2.c` (EXT2_DRIVER_SUPPORTED_INCOMPAT, EXT2_DRIVER_IGNORED_INCOMPAT), `grub-core/fs/xfs.c`
 //! (XFS_SB_FEAT_INCOMPAT_SUPPORTED), and boots of testdata/lab/firmware.
 
+use super::Stop;
 use super::volumes::Volumes;
 use crate::facts::Facts;
 use crate::facts::boot::Volume;
 use crate::facts::file_systems::FileSystem;
-use crate::place::Place;
+use crate::simulate::Cause;
 
 /// A feature, and which versions of GRUB refuse a file system with it.
 type Feature = (&'static str, fn(&Version<'_>) -> bool);
@@ -68,11 +69,7 @@ pub(super) fn module_of(fstype: &str) -> Option<&'static str> {
 }
 
 /// Why GRUB cannot read a volume, and the evidence.
-pub(super) fn trouble(
-    facts: &Facts,
-    volumes: &Volumes<'_>,
-    volume: Volume,
-) -> Option<(String, Option<Place>)> {
+pub(super) fn trouble(facts: &Facts, volumes: &Volumes<'_>, volume: Volume) -> Option<Stop> {
     let system = file_system(facts, volumes, volume)?;
     let text = facts.grub.version.get().and_then(Option::as_deref);
     // Without a version the newest counts, so that nobody is alarmed for nothing.
@@ -90,7 +87,7 @@ pub(super) fn trouble(
         let which = text.map_or_else(|| "GRUB".to_owned(), |text| format!("GRUB {text}"));
         let detail =
             format!("{which} does not read the file system of {name}: it has the feature `{feature}`");
-        return Some((detail, system.at.clone()));
+        return Some(Stop::new(detail, system.at.clone()).because(Cause::UnreadableFileSystem));
     }
     // With clusters mke2fs lets the first group start at block 0 even if blocks are so small that the superblock is in
     // block 1; GRUB then looks for the group's description in the superblock's own block.
@@ -98,7 +95,7 @@ pub(super) fn trouble(
         let detail = format!(
             "GRUB does not read the file system of {name}: it has blocks of 1,024 bytes that are counted from 0 (`bigalloc`)"
         );
-        (detail, system.at.clone())
+        Stop::new(detail, system.at.clone()).because(Cause::UnreadableFileSystem)
     })
 }
 

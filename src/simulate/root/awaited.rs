@@ -28,7 +28,7 @@ impl<'a> Root<'a> {
                     let detail = format!(
                         "dracut waits for the logical volume {name} that `rd.lvm.lv=` names, which {why}"
                     );
-                    Some(Trouble::Fails(detail, Some(at.clone())))
+                    Some(Trouble::fails_at(detail, Some(at.clone())))
                 }
                 _ => None,
             }
@@ -50,7 +50,7 @@ impl<'a> Root<'a> {
             }
             let detail =
                 format!("dracut waits for the LUKS volume {value} that `rd.luks.uuid=` names, and no device of this system has it");
-            Some(Trouble::Fails(detail, Some(at.clone())))
+            Some(Trouble::fails_at(detail, Some(at.clone())))
         })
     }
 
@@ -67,7 +67,7 @@ impl<'a> Root<'a> {
             }
             let detail =
                 format!("dracut waits for the array {value} that `rd.md.uuid=` names, and no device of this system is a part of it");
-            Some(Trouble::Fails(detail, Some(at.clone())))
+            Some(Trouble::fails_at(detail, Some(at.clone())))
         })
     }
 

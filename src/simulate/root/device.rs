@@ -6,7 +6,7 @@ use crate::initrd::Kind;
 use crate::parse::device_spec::{DeviceName, DeviceSpec};
 use crate::parse::mdadm;
 use crate::simulate::devices::{Copy, Machine, Resolution};
-use crate::simulate::{State, Step, StepName};
+use crate::simulate::{Cause, State, Step, StepName};
 
 /// udev's rules that read UUIDs and labels, and make the links for them.
 const PERSISTENT: [&str; 3] =
@@ -43,7 +43,9 @@ impl<'a> Root<'a> {
             }
         };
         match self.usr_device(machine) {
-            Some((State::Fails, detail, mount)) => Step::fails(step, detail, Some(mount.at.clone())),
+            Some((State::Fails, detail, mount)) => {
+                Step::fails(step, detail, Some(mount.at.clone())).because(Cause::UsrMissing)
+            }
             Some((_, detail, mount)) if own.state == State::Ok => {
                 Step::unknown(step, detail, Some(mount.at.clone()))
             }

@@ -8,7 +8,7 @@ use crate::initrd::{Kind, ModuleName};
 use crate::parse::device_spec::DeviceName;
 use crate::simulate::devices::{Machine, Resolution};
 use crate::simulate::drivers::{Binding, Drivers};
-use crate::simulate::{Step, StepName};
+use crate::simulate::{Cause, State, Step, StepName};
 
 /// What a device may hold that is no file system, in blkid's words.
 const NO_FILE_SYSTEM: [(&str, &str); 7] = [
@@ -78,7 +78,8 @@ impl<'a> Root<'a> {
         Err(Trouble::fails(format!(
             "the initrd mounts {} instead of {}, where this system is: both are {}, and its blkid comes across that one first",
             copy.name, copy.own, spec.raw
-        )))
+        ))
+        .because(Cause::Copy))
     }
 
     /// The type that the mount asks for. Where one is asked for that the device is not, mount(2) fails with EINVAL.
@@ -98,14 +99,14 @@ impl<'a> Root<'a> {
                 let detail = format!(
                     "the command line asks for rootfstype={requested}, but root's file system is {actual}"
                 );
-                Trouble::Fails(detail, at)
+                Trouble::fails_at(detail, at).because(Cause::OtherType)
             }),
             (None, Some(actual)) if fits(actual).is_none() => {
                 let detail = format!(
                     "the command line asks for rootfstype={requested}, and `etc/fstab` says that root is {actual}: the \
                      output of `blkid` would settle it"
                 );
-                Err(Trouble::Unknown(detail, at))
+                Err(Trouble::unknown_at(detail, at))
             }
             _ => Ok(requested.split(',').next().unwrap_or(&requested).to_owned()),
         }
@@ -168,7 +169,8 @@ impl<'a> Root<'a> {
             Binding::Failed { module, .. } => {
                 let missing = module.map_or_else(|| fstype.to_owned(), |module| module.to_string());
                 let place = if self.has_initrd { "the initrd" } else { "the kernel itself" };
-                Err(Trouble::fails(format!("{what} is {fstype}, but {place} lacks {missing}")))
+                let detail = format!("{what} is {fstype}, but {place} lacks {missing}");
+                Err(Trouble::fails(detail).because(Cause::NoDriver))
             }
         }
     }
@@ -179,9 +181,9 @@ impl<'a> Root<'a> {
         if !is_type(&fstype) {
             return Ok(());
         }
-        let place = |trouble| match trouble {
-            Trouble::Fails(detail, None) => Trouble::Fails(detail, Some(mount.at.clone())),
-            other => other,
+        let place = |trouble: Trouble| match trouble.state {
+            State::Fails => Trouble { at: trouble.at.or_else(|| Some(mount.at.clone())), ..trouble },
+            _ => trouble,
         };
         self.driver("the file system of /usr", &fstype, machine, drivers).map(|_| ()).map_err(place)
     }
@@ -220,7 +222,7 @@ impl<'a> Root<'a> {
                     let detail = format!(
                         "rootflags={flags} names a subvolume, which {fstype} does not know: the mount fails"
                     );
-                    Err(Trouble::Fails(detail, at))
+                    Err(Trouble::fails_at(detail, at).because(Cause::Subvolume))
                 }
                 None => Ok(()),
             };
@@ -233,7 +235,7 @@ impl<'a> Root<'a> {
             Some(given) if given == wanted => Ok(()),
             // An id says nothing of a name.
             Some(given) if given.starts_with("id ") != wanted.starts_with("id ") => Ok(()),
-            Some(given) => Err(Trouble::Unknown(
+            Some(given) => Err(Trouble::unknown_at(
                 format!(
                     "rootflags= names the subvolume {given}, and `etc/fstab` has root in {wanted}: whether the other one is \
                      there and holds a system is not known without `btrfs subvolume list /`"
@@ -243,7 +245,8 @@ impl<'a> Root<'a> {
             None => Err(Trouble::fails(format!(
                 "root is in the subvolume {wanted}, which nothing names: without `rootflags=subvol=` the top of the btrfs is \
                  mounted (unless `btrfs subvolume set-default` chose another), where there is no system"
-            ))),
+            ))
+            .because(Cause::Subvolume)),
         }
     }
 }

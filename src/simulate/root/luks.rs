@@ -71,7 +71,7 @@ impl<'a> Root<'a> {
             || self.arguments.has("rd_NO_LUKS")
         {
             let detail = format!("{is}, and `rd.luks=0` switches encrypted volumes off in the initrd");
-            return Err(Trouble::Fails(detail, self.place_of(&["rd.luks", "luks", "rd_NO_LUKS"])));
+            return Err(Trouble::fails_at(detail, self.place_of(&["rd.luks", "luks", "rd_NO_LUKS"])));
         }
         let has_key = self.arguments.has("rd.luks.key") || self.arguments.has("luks.key");
         let named = self.arguments.all(&["rd.luks.name", "luks.name"]);
@@ -105,7 +105,7 @@ impl<'a> Root<'a> {
             let values: Vec<&str> = given.iter().map(|(value, _)| *value).collect();
             format!("{is}, but `rd.luks.uuid=` names {} alone, which is another one", values.join(", "))
         };
-        Err(Trouble::Fails(detail, self.place_of(&["rd.luks.uuid", "luks.uuid", "rd_LUKS_UUID"])))
+        Err(Trouble::fails_at(detail, self.place_of(&["rd.luks.uuid", "luks.uuid", "rd_LUKS_UUID"])))
     }
 
     /// initramfs-tools: `cryptroot/crypttab` in the image, `conf/conf.d/cryptroot` in older ones, or `cryptopts=` on the

@@ -6,6 +6,7 @@ use crate::facts::lvm::{Verdict, judge_names};
 use crate::initrd::Kind;
 use crate::parse::lvm::{self, LvmConfig};
 use crate::place::Place;
+use crate::simulate::Cause;
 use crate::simulate::devices::Machine;
 use crate::simulate::drivers::Drivers;
 
@@ -68,7 +69,7 @@ impl<'a> Root<'a> {
         let off = self.arguments.last("rd.lvm").or(self.arguments.last("rd_NO_LVM"));
         if !self.arguments.is_on("rd.lvm", true) || self.arguments.has("rd_NO_LVM") {
             let detail = format!("{is}, and `rd.lvm=0` switches LVM off in the initrd");
-            return Err(Trouble::Fails(detail, off.map(|argument| argument.at.clone())));
+            return Err(Trouble::fails_at(detail, off.map(|argument| argument.at.clone())));
         }
         if self.is_whole() && !self.has_rules(&RULES) {
             let detail = format!("{is}, but the initrd has no udev rules that activate logical volumes");
@@ -92,7 +93,7 @@ impl<'a> Root<'a> {
             names.join(", "),
             if is.starts_with("root") { "holds root" } else { "holds /usr" },
         );
-        Err(Trouble::Fails(detail, at))
+        Err(Trouble::fails_at(detail, at))
     }
 
     /// lvm2 in initramfs-tools: udev's rules activate what is complete; the older scripts `local-top/lvm2` and
@@ -170,7 +171,7 @@ impl<'a> Root<'a> {
             };
             let detail =
                 format!("{volume} is not activated: {name} in the initrd's lvm.conf does not name it");
-            return Err(Trouble::Fails(detail, own.map(|list| list.at.clone())));
+            return Err(Trouble::fails_at(detail, own.map(|list| list.at.clone())));
         }
         Ok(())
     }
@@ -195,7 +196,7 @@ impl<'a> Root<'a> {
                     self.facts.lvm.filters.iter().find(|own| own.name == filter).map(|own| own.at.clone());
                 let detail =
                     format!("{volume} is not found: the {filter} in the initrd's lvm.conf rejects {shown}");
-                return Err(Trouble::Fails(detail, at));
+                return Err(Trouble::fails_at(detail, at).because(Cause::LvmFilter));
             }
         }
         Ok(())
@@ -231,7 +232,7 @@ impl<'a> Root<'a> {
         if in_image && stale && on_disk && file.renews_itself.get() == Some(&false) {
             let detail =
                 format!("{volume} is not found: the devices file in the initrd lists the old disks alone");
-            return Err(Trouble::Fails(detail, Some(file.at.clone())));
+            return Err(Trouble::fails_at(detail, Some(file.at.clone())));
         }
         Ok(())
     }

@@ -79,7 +79,7 @@ impl Root<'_> {
         let at = || self.place_of(&["rd.md", "rd_NO_MD", "rd.md.uuid", "rd_MD_UUID"]);
         if !self.arguments.is_on("rd.md", true) || self.arguments.has("rd_NO_MD") {
             let detail = format!("{is}, and `rd.md=0` switches arrays off in the initrd");
-            return Err(Trouble::Fails(detail, at()));
+            return Err(Trouble::fails_at(detail, at()));
         }
         let named = self.arguments.all(&["rd.md.uuid", "rd_MD_UUID"]);
         if named.is_empty() {
@@ -103,10 +103,10 @@ impl Root<'_> {
                 "{is}, whose members have the UUID {uuid} as blkid's cache has it, but `rd.md.uuid=` names {values} alone: \
                  which is right is not known without the output of `mdadm --examine`"
             );
-            return Err(Trouble::Unknown(detail, at()));
+            return Err(Trouble::unknown_at(detail, at()));
         }
         let detail = format!("{is}, but `rd.md.uuid=` names {values} alone, which is another one");
-        Err(Trouble::Fails(detail, at()))
+        Err(Trouble::fails_at(detail, at()))
     }
 
     /// Whether nothing but blkid's cache says the UUID of the array's members. The cache keeps what it once read until

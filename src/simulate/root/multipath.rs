@@ -8,6 +8,7 @@ use super::stack::{Layer, Stack};
 use super::{Check, Root, Trouble};
 use crate::initrd::Kind;
 use crate::parse::multipath;
+use crate::simulate::Cause;
 use crate::simulate::devices::Machine;
 use crate::simulate::drivers::Drivers;
 use crate::target::TargetView;
@@ -44,7 +45,8 @@ impl<'a> Root<'a> {
              the partitions: the device is busy",
             view.disk,
             find.map_or("", |set| set.value.as_str())
-        )))
+        ))
+        .because(Cause::MultipathdHolds))
     }
 
     /// Whether root lies on a partition, with nothing between.
@@ -77,7 +79,7 @@ impl<'a> Root<'a> {
                  {why}",
                 machine.target().name
             );
-            Trouble::Fails(detail, alias.map(|alias| alias.at.clone()))
+            Trouble::fails_at(detail, alias.map(|alias| alias.at.clone()))
         })
     }
 

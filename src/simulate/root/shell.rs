@@ -2,7 +2,7 @@
 
 use super::Root;
 use crate::initrd::Kind;
-use crate::simulate::{Step, StepName};
+use crate::simulate::{Cause, Step, StepName};
 
 /// Points at which initramfs-tools stops (its `init`, `maybe_break`), and the step before which they come.
 const INITRAMFS_TOOLS: [(&str, StepName); 7] = [
@@ -54,6 +54,7 @@ impl Root<'_> {
         } else {
             "stops the initrd at a shell, where it waits for somebody"
         };
-        Some(Step::fails(step, format!("`{shown}` on the command line {what}"), Some(argument.at.clone())))
+        let detail = format!("`{shown}` on the command line {what}");
+        Some(Step::fails(step, detail, Some(argument.at.clone())).because(Cause::StopsAtShell))
     }
 }
