@@ -5,6 +5,8 @@
 #   LAB=DIR testdata/lab/lab.sh PART...    only these parts: main firmware mounts network
 # It can be stopped and started again: what is in $LAB is not made twice, what is recorded is not booted twice.
 set -eu
+# What is mounted in the chroots must not outlive the lab, not even when it is killed.
+[ -n "${LAB_PRIVATE:-}" ] || exec env LAB_PRIVATE=1 unshare --mount --propagation private "$0" "$@"
 : "${LAB:?set LAB to the work area, a folder with 15 GB free}"
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$LAB"
@@ -18,7 +20,6 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 -- a list of words
     apt-get install -y --no-install-recommends $missing
 fi
-trap 'python3 -c "import sys; sys.path.insert(0, sys.argv[1]); import place; place.unmount_all()" "$here"' EXIT
 
 quick=
 [ "${1:-}" != --quick ] || { quick=--quick; shift; set -- main; }

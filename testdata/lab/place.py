@@ -3,10 +3,13 @@
 Everything is made below $LAB; nothing outside it changes, except that `lab.sh` installs packages on the host.
 """
 
+import ctypes
+import functools
 import os
 import pathlib
 import re
 import shutil
+import stat
 import subprocess
 import sys
 
@@ -35,9 +38,21 @@ class Failed(Exception):
 
 def shell(command, log=None, **options):
     """Runs a bash command; returns what it printed; raises Failed when it fails. `log` keeps the output."""
-    done = subprocess.run(
-        ["bash", "-euc", "set -o pipefail; " + command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
-    )
+    return run(["bash", "-euc", "set -o pipefail; " + command], command, log, **options)
+
+
+def in_system(name, command, log=None):
+    """Runs a shell command in the chroot of system `name`."""
+    root = SYSTEMS / name
+    mount_into(root)
+    words = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
+    arguments = ["chroot", root, "/usr/bin/env", "-i", *words, "sh", "-ec", command]
+    return run(arguments, command, log, stdin=subprocess.DEVNULL)
+
+
+def run(arguments, command, log, **options):
+    """Runs a program; `command` is what the log and a failure call it."""
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
     text = done.stdout.decode(errors="replace")
     if log:
         LOGS.mkdir(parents=True, exist_ok=True)
@@ -49,37 +64,37 @@ def shell(command, log=None, **options):
 
 
 def mount_into(root):
-    """Gives a chroot its /proc, /sys and /dev, once."""
+    """Gives a chroot its /proc, /sys and /dev, once, where nobody but this process and its children sees them."""
+    keep_mounts_private()
     mounted = {line.split()[1] for line in open("/proc/mounts")}
-    for source, kind, where in (("proc", "proc", "proc"), ("sys", "sysfs", "sys"), ("dev", "devtmpfs", "dev")):
+    for source, kind, where in (("proc", "proc", "proc"), ("sys", "sysfs", "sys"), ("dev", "tmpfs", "dev")):
         if str(root / where) not in mounted:
             subprocess.run(["mount", "-t", kind, source, root / where], check=True)
+            if where == "dev":
+                make_devices(root / where)
 
 
-def unmount_all():
-    """Takes every mount below $LAB away again."""
-    mounted = [line.split()[1] for line in open("/proc/mounts") if line.split()[1].startswith(f"{LAB.resolve()}/")]
-    for where in sorted(mounted, reverse=True):
-        subprocess.run(["umount", "-l", where], check=False)
+CLONE_NEWNS = 0x00020000  # sched.h
+DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}  # minors of major 1, admin-guide/devices.txt
 
 
-def in_system(name, command, log=None):
-    """Runs a shell command in the chroot of system `name`."""
-    root = SYSTEMS / name
-    mount_into(root)
-    words = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
-    done = subprocess.run(
-        ["chroot", root, "/usr/bin/env", "-i", *words, "sh", "-ec", command],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-    )
-    text = done.stdout.decode(errors="replace")
-    if log:
-        LOGS.mkdir(parents=True, exist_ok=True)
-        with open(LOGS / log, "a") as file:
-            file.write(f"$ {command}\n{text}\n")
-    if done.returncode:
-        raise Failed(f"in {name}: {command[:300]}\n{text[-2000:]}")
-    return text
+@functools.cache
+def keep_mounts_private():
+    """Leaves the host's mount namespace, so that no mount outlives the lab, however it ends."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "cannot make a mount namespace")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
+def make_devices(folder):
+    """Fills a chroot's /dev. It is not the host's: who deletes a chroot must not delete the host's /dev with it."""
+    for name, minor in DEVICES.items():
+        os.mknod(folder / name, 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+        os.chmod(folder / name, 0o666)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        (folder / name).symlink_to(f"/proc/self/fd/{number}")
+    (folder / "fd").symlink_to("/proc/self/fd")
 
 
 def mirror(suite):
