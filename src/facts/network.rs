@@ -7,6 +7,7 @@
 mod connections;
 mod groups;
 mod ifcfg;
+mod ifupdown;
 pub(crate) mod links;
 mod names;
 mod profiles;

@@ -45,15 +45,8 @@ impl Ifcfg {
 #[must_use]
 pub fn parse(bytes: &[u8]) -> Ifcfg {
     let mut out = Ifcfg::default();
-    let mut cursor = Cursor::new(bytes);
-    loop {
-        cursor.skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b';'));
-        match cursor.peek() {
-            None => return out,
-            Some(b'#') => cursor.skip_line(),
-            Some(_) => statement(&mut cursor, &mut out),
-        }
-    }
+    shell_word::statements(bytes, |cursor| statement(cursor, &mut out));
+    out
 }
 
 /// One line (or part of a line up to `;`): assignments, perhaps after `export`, or a mistake.

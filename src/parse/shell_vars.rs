@@ -62,15 +62,8 @@ impl ShellVars {
 #[must_use]
 pub fn parse(bytes: &[u8]) -> ShellVars {
     let mut out = ShellVars::default();
-    let mut cursor = Cursor::new(bytes);
-    loop {
-        cursor.skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b';'));
-        match cursor.peek() {
-            None => return out,
-            Some(b'#') => cursor.skip_line(),
-            Some(_) => statement(&mut cursor, &mut out),
-        }
-    }
+    shell_word::statements(bytes, |cursor| statement(cursor, &mut out));
+    out
 }
 
 /// An assignment, `export` (which assignments may follow), or a command.

@@ -16,6 +16,20 @@ pub(super) struct Word {
     pub(super) unclosed: Option<(Mark, Span)>,
 }
 
+/// Calls `read` at the start of each statement of a script, comments and what parts statements passed over. `read` has to
+/// take at least one byte.
+pub(super) fn statements(bytes: &[u8], mut read: impl FnMut(&mut Cursor<'_>)) {
+    let mut cursor = Cursor::new(bytes);
+    loop {
+        cursor.skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b';'));
+        match cursor.peek() {
+            None => return,
+            Some(b'#') => cursor.skip_line(),
+            Some(_) => read(&mut cursor),
+        }
+    }
+}
+
 /// Reads the word at `cursor`, up to a blank, a `;` or the end of the line, with CR LF or without.
 pub(super) fn word(cursor: &mut Cursor<'_>) -> Word {
     let mut word = Word::default();

@@ -1,24 +1,19 @@
 //! Reads what brings interfaces up at boot, whoever's format it is in: one shape for all managers.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::links::{CardMatch, Link, card_match, effective, normal_mac, with_drop_ins};
-use super::{Ifcfg, IfcfgFamily};
+use super::{Ifcfg, IfcfgFamily, ifupdown};
 use crate::facts::Gather;
-use crate::facts::glob::expand;
 use crate::facts::setting::Setting;
 use crate::parse::ini::{self, Entry};
 use crate::parse::{interfaces, netplan};
 use crate::place::{Place, Span};
 use crate::source::File;
-
-/// Files of ifupdown that are read; a circle of `source` lines ends here at the latest.
-const MAX_FILES: usize = 256;
 
 /// Whose configuration it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -90,7 +85,7 @@ pub(super) fn read(gather: &Gather<'_>, ifcfgs: &[Ifcfg]) -> Read {
         }
     }
     netplan_files(gather, &mut found);
-    ifupdown(gather, &mut found);
+    ifupdown_files(gather, &mut found);
     found.connections.extend(ifcfgs.iter().filter_map(of_ifcfg));
     found
 }
@@ -250,34 +245,15 @@ fn of_netplan(file: &File, one: &netplan::Ethernet, owner: Owner) -> (Connection
     (connection, link)
 }
 
-fn ifupdown(gather: &Gather<'_>, found: &mut Read) {
-    let mut stack = vec!["etc/network/interfaces".to_owned()];
-    let mut seen: Vec<String> = Vec::new();
+fn ifupdown_files(gather: &Gather<'_>, found: &mut Read) {
     let mut started: Vec<String> = Vec::new();
     let mut automatic: Vec<(String, Place)> = Vec::new();
     let mut stanzas: BTreeMap<String, Connection> = BTreeMap::new();
     let mut order: Vec<String> = Vec::new();
-    while let Some(path) = stack.pop() {
-        if seen.len() >= MAX_FILES || seen.contains(&path) {
-            continue;
-        }
-        seen.push(path.clone());
-        if gather.tree.list(&path).is_ok() {
-            stack.extend(expand(gather, &format!("{path}/*")));
-            continue;
-        }
-        let Some(file) = gather.read(&path).present() else { continue };
-        let read = interfaces::parse(&file.bytes);
+    for (file, read) in ifupdown::read(gather) {
         started.extend(read.started);
         found.mappings.extend(read.mappings);
         automatic.extend(read.automatic.into_iter().map(|(name, span)| (name, span.at(&file.path))));
-        for source in read.sources {
-            let absolute = source.starts_with('/');
-            stack.extend(expand(
-                gather,
-                &if absolute { source } else { Path::new("etc/network").join(source).display().to_string() },
-            ));
-        }
         for stanza in read.stanzas.iter().filter(|stanza| stanza.method != "loopback") {
             let at = stanza.span.at(&file.path);
             let entry = stanzas.entry(stanza.name.clone()).or_insert_with(|| {

@@ -1,19 +1,14 @@
 //! Reads what pins an interface to a name, an address or a slot outside the ifcfg files.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use super::{Manager, Profile, is_by_slot};
-use crate::facts::glob::expand;
+use super::{Manager, Profile, ifupdown, is_by_slot};
 use crate::facts::setting::Setting;
 use crate::facts::{Gather, Problem, ProblemKind};
 use crate::parse::ini::{self, Entry};
-use crate::parse::{interfaces, netplan};
+use crate::parse::netplan;
 use crate::place::Span;
 use crate::source::File;
-
-/// Files of ifupdown that are read; a circle of `source` lines ends here at the latest.
-const MAX_FILES: usize = 256;
 
 /// The profiles of all managers, in the order systemd, NetworkManager, netplan, ifupdown.
 pub(super) fn read(gather: &Gather<'_>) -> Vec<Profile> {
@@ -39,7 +34,7 @@ pub(super) fn read(gather: &Gather<'_>) -> Vec<Profile> {
             }
         }
     }
-    profiles.extend(ifupdown(gather));
+    profiles.extend(ifupdown_files(gather));
     profiles
 }
 
@@ -114,32 +109,12 @@ fn of_netplan(file: &File, one: netplan::Ethernet) -> Option<Profile> {
     Some(Profile { renames_to: placed(one.set_name), ..found })
 }
 
-fn ifupdown(gather: &Gather<'_>) -> Vec<Profile> {
-    let mut stack = vec!["etc/network/interfaces".to_owned()];
-    let mut seen: Vec<String> = Vec::new();
+fn ifupdown_files(gather: &Gather<'_>) -> Vec<Profile> {
     let mut started = BTreeSet::new();
     let mut named = BTreeSet::new();
     let mut found: Vec<Profile> = Vec::new();
-    while let Some(path) = stack.pop() {
-        if seen.len() >= MAX_FILES || seen.contains(&path) {
-            continue;
-        }
-        seen.push(path.clone());
-        if gather.tree.list(&path).is_ok() {
-            stack.extend(expand(gather, &format!("{path}/*")));
-            continue;
-        }
-        let Some(file) = gather.read(&path).present() else { continue };
-        let read = interfaces::parse(&file.bytes);
+    for (file, read) in ifupdown::read(gather) {
         started.extend(read.started);
-        for source in read.sources {
-            let pattern = if source.starts_with('/') {
-                source
-            } else {
-                Path::new("etc/network").join(source).display().to_string()
-            };
-            stack.extend(expand(gather, &pattern));
-        }
         for stanza in read.stanzas {
             let virtual_one = stanza.options.iter().any(|(key, _, _)| {
                 ["bridge", "bond", "vlan", "tunnel"].iter().any(|kind| key.starts_with(kind))
