@@ -39,6 +39,7 @@ pub mod rescue;
 pub mod setting;
 pub mod system;
 pub mod tls;
+pub mod udev;
 pub mod volumes;
 
 use schemars::JsonSchema;
@@ -105,6 +106,8 @@ pub struct Facts {
     pub rescue: rescue::Rescue,
     /// ifcfg-* files, routes, persistent interface names.
     pub network: network::Network,
+    /// udev's rules.
+    pub udev: udev::Udev,
     /// Dial-up and pptp tunnels.
     pub ppp: ppp::Ppp,
     /// Shared libraries of the programs that matter.
@@ -212,6 +215,7 @@ impl Facts {
             mkinitrd,
             rescue,
             network,
+            udev: udev::gather(gather),
             ppp,
             libraries,
             tls,

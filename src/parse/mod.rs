@@ -57,6 +57,7 @@ pub mod time_span;
 pub mod tls;
 pub mod udev_db;
 pub mod udev_net;
+pub mod udev_rules;
 pub mod unified;
 
 #[cfg(test)]

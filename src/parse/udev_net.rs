@@ -1,12 +1,11 @@
 //! udev rules that name network interfaces: 70-persistent-net.rules, z25_persistent-net.rules (Debian 4),
 //! 30-net_persistent_names.rules (SLES 10).
 //!
-//! A rule is a line (a backslash joins it to the next) of `KEY{attribute}OPERATOR"value"` with commas between
-//! (udev(7)). Only what names an interface is kept: `NAME=` or, in SLES 10, the argument of
+//! Of the rules that [`super::udev_rules`] reads only what names an interface is kept: `NAME=` or, in SLES 10, the argument of
 //! `rename_netiface %k NAME`.
 
 use super::Mistake;
-use super::cursor::{Cursor, lossy};
+use super::udev_rules::{self, Operator, Token};
 use crate::place::Span;
 
 /// What was read of a rules file.
@@ -49,135 +48,21 @@ pub struct Condition {
 /// Reads a rules file.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> Rules {
-    let mut out = Rules::default();
-    let mut cursor = Cursor::new(bytes);
-    loop {
-        cursor.skip_while(|byte| byte.is_ascii_whitespace());
-        match cursor.peek() {
-            None => return out,
-            Some(b'#') => cursor.skip_line(),
-            Some(_) => {
-                let start = cursor.mark();
-                let mut rule = NameRule::default();
-                let understood = tokens(&mut cursor, &mut rule);
-                rule.span = cursor.span_from(start);
-                if !understood {
-                    out.mistakes.push(Mistake {
-                        span: rule.span,
-                        message: "udev passes over a rule that is not KEY==\"value\" or KEY=\"value\""
-                            .to_owned(),
-                    });
-                    cursor.skip_line();
-                } else if !rule.name.is_empty() {
-                    out.names.push(rule);
-                }
-            }
-        }
-    }
+    let read = udev_rules::parse(bytes);
+    let named = read.rules.into_iter().map(|rule| {
+        let mut named = NameRule { span: rule.span, ..NameRule::default() };
+        rule.tokens.into_iter().for_each(|token| note(&mut named, token));
+        named
+    });
+    Rules { names: named.filter(|rule| !rule.name.is_empty()).collect(), mistakes: read.mistakes }
 }
 
-/// The tokens of one rule, up to its line's end. False when one is not understood.
-fn tokens(cursor: &mut Cursor<'_>, rule: &mut NameRule) -> bool {
-    loop {
-        skip_blanks(cursor);
-        match cursor.peek() {
-            None | Some(b'\n') => return true,
-            Some(_) => {}
-        }
-        let Some((key, operator, value)) = token(cursor) else { return false };
-        note(rule, &key, operator, value);
-    }
-}
-
-/// Blanks, commas and joined lines.
-fn skip_blanks(cursor: &mut Cursor<'_>) {
-    loop {
-        cursor.skip_while(|byte| matches!(byte, b' ' | b'\t' | b',' | b'\r'));
-        let joined = match (cursor.peek(), cursor.peek_at(1), cursor.peek_at(2)) {
-            (Some(b'\\'), Some(b'\n'), _) => 2,
-            (Some(b'\\'), Some(b'\r'), Some(b'\n')) => 3,
-            _ => return,
-        };
-        for _ in 0..joined {
-            cursor.bump();
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operator {
-    Match,
-    Differ,
-    Assign,
-}
-
-/// `KEY{attribute}OPERATOR"value"`.
-fn token(cursor: &mut Cursor<'_>) -> Option<(String, Operator, String)> {
-    let mut key = Vec::new();
-    while let Some(byte) = cursor.peek() {
-        if matches!(byte, b'=' | b'!' | b'+' | b':' | b'-' | b'\n' | b'"' | b' ' | b'\t')
-            && !key.contains(&b'{')
-        {
-            break;
-        }
-        if byte == b'\n' {
-            return None;
-        }
-        key.push(byte);
-        cursor.bump();
-        if byte == b'}' {
-            break;
-        }
-    }
-    cursor.skip_while(|byte| matches!(byte, b' ' | b'\t'));
-    let operator = match (cursor.bump()?, cursor.peek()?) {
-        (b'=', b'=') => Operator::Match,
-        (b'!', b'=') => Operator::Differ,
-        (b'+' | b':' | b'-', b'=') => Operator::Assign,
-        (b'=', _) => {
-            return Some((lossy(&key), Operator::Assign, value(cursor)?));
-        }
-        _ => return None,
-    };
-    cursor.bump();
-    Some((lossy(&key), operator, value(cursor)?))
-}
-
-fn value(cursor: &mut Cursor<'_>) -> Option<String> {
-    cursor.skip_while(|byte| matches!(byte, b' ' | b'\t'));
-    if cursor.peek() == Some(b'e') {
-        cursor.bump();
-    }
-    if cursor.peek() != Some(b'"') {
-        return None;
-    }
-    cursor.bump();
-    let mut value = Vec::new();
-    loop {
-        match cursor.peek()? {
-            b'\n' => return None,
-            b'"' => {
-                cursor.bump();
-                return Some(lossy(&value));
-            }
-            b'\\' if cursor.peek_at(1) == Some(b'"') => {
-                cursor.bump();
-                value.extend(cursor.bump());
-            }
-            byte => {
-                value.push(byte);
-                cursor.bump();
-            }
-        }
-    }
-}
-
-fn note(rule: &mut NameRule, key: &str, operator: Operator, value: String) {
-    if operator != Operator::Assign {
+fn note(rule: &mut NameRule, Token { key, operator, value }: Token) {
+    if operator.is_condition() {
         let negated = operator == Operator::Differ;
-        rule.conditions.push(Condition { key: key.to_owned(), negated, value: value.clone() });
+        rule.conditions.push(Condition { key: key.clone(), negated, value: value.clone() });
     }
-    match (key, operator) {
+    match (key.as_str(), operator) {
         ("ATTR{address}" | "ATTRS{address}" | "SYSFS{address}" | "ENV{MATCHADDR}", Operator::Match) => {
             rule.mac = Some(value);
         }
@@ -185,7 +70,7 @@ fn note(rule: &mut NameRule, key: &str, operator: Operator, value: String) {
         ("KERNELS" | "ID" | "ENV{ID_PATH}" | "ENV{PHYSDEVPATH}" | "BUS_ID", Operator::Match) => {
             rule.bus = Some(value);
         }
-        ("NAME", Operator::Assign) => rule.name = value,
+        ("NAME", Operator::Assign | Operator::Add | Operator::Remove | Operator::Final) => rule.name = value,
         ("IMPORT" | "IMPORT{program}" | "PROGRAM", _) => {
             let mut words = value.split_whitespace();
             if words.next().is_some_and(|program| program.ends_with("rename_netiface"))
