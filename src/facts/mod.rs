@@ -36,7 +36,9 @@ pub mod network;
 pub mod packages;
 pub mod ppp;
 pub mod rescue;
+pub mod services;
 pub mod setting;
+pub mod sysctl;
 pub mod system;
 pub mod tls;
 pub mod udev;
@@ -108,6 +110,10 @@ pub struct Facts {
     pub network: network::Network,
     /// udev's rules.
     pub udev: udev::Udev,
+    /// Services, and what starts them at boot.
+    pub services: services::Services,
+    /// Kernel settings of sysctl.d and sysctl.conf.
+    pub sysctl: sysctl::Sysctl,
     /// Dial-up and pptp tunnels.
     pub ppp: ppp::Ppp,
     /// Shared libraries of the programs that matter.
@@ -176,6 +182,8 @@ impl Facts {
         let systemd =
             packages.find("systemd").map(|package| package.map(|package| package.version.to_string()));
         let mounting = mounting::gather(gather, &system, systemd);
+        let services = services::gather(gather, mounting.init, system.family.get().copied());
+        let sysctl = sysctl::gather(gather, mounting.init);
         let md = md::gather(gather);
         let multipath = multipath::gather(
             gather,
@@ -216,6 +224,8 @@ impl Facts {
             rescue,
             network,
             udev: udev::gather(gather),
+            services,
+            sysctl,
             ppp,
             libraries,
             tls,

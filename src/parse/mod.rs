@@ -28,6 +28,7 @@ pub mod haproxy;
 pub mod ifcfg;
 pub mod ini;
 pub mod initramfs_tools;
+pub mod inittab;
 pub mod interfaces;
 pub mod kdump_conf;
 pub mod kernel_config;
@@ -54,10 +55,12 @@ pub mod os_release;
 pub mod pacemaker;
 pub mod partition_table;
 pub mod ppp;
+pub mod preset;
 pub mod routes;
 pub mod rpmdb;
 pub mod shell_vars;
 mod shell_word;
+pub mod sysctl;
 pub(crate) mod text;
 pub mod time_span;
 pub mod tls;
@@ -65,6 +68,8 @@ pub mod udev_db;
 pub mod udev_net;
 pub mod udev_rules;
 pub mod unified;
+pub mod upstart;
+pub mod xinetd;
 
 #[cfg(test)]
 #[path = "../../tests/common/pack/elf.rs"]
