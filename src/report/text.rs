@@ -263,6 +263,9 @@ fn scopes(group: &Group) -> Vec<(&'static str, String)> {
     notes
 }
 
+/// Commands of one kind that are drawn.
+const DRAWN_COMMANDS: usize = 8;
+
 /// Each step of the remedy, ready to stand after `= fix: `.
 fn fixes(group: &Group, room: usize) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
@@ -275,7 +278,10 @@ fn fixes(group: &Group, room: usize) -> Vec<String> {
         out.push(format!("and {more} more lines in the same way"));
     }
     for remedy in &group.fixes {
-        let text = fix(&remedy.step, room);
+        let mut text = fix(&remedy.step, room);
+        if remedy.likewise > 0 {
+            text = format!("{text}\nand likewise for {} more", remedy.likewise);
+        }
         match remedy.targets.as_slice() {
             [] => out.push(text),
             targets => out.push(format!(
@@ -290,7 +296,13 @@ fn fixes(group: &Group, room: usize) -> Vec<String> {
 fn fix(fix: &FixView, room: usize) -> String {
     match fix {
         // Commands are not broken into lines: they are copied.
-        FixView::Command { command } => command.clone(),
+        FixView::Command { commands } => {
+            let mut lines: Vec<&str> = commands.iter().take(DRAWN_COMMANDS).map(String::as_str).collect();
+            let more = commands.len().saturating_sub(lines.len());
+            let note = format!("# ... and {more} more of the kind");
+            lines.extend((more > 0).then_some(note.as_str()));
+            lines.join("\n")
+        }
         FixView::Advice { text } => wrapped(text, room).join("\n"),
         FixView::Replace { path, line, with } => {
             let place = line.map_or_else(|| format!("`{path}`"), |line| format!("line {line} of `{path}`"));

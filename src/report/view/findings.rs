@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::super::escape::{shown, shown_lines, shown_marked};
 use super::super::{NotEvaluated, Report};
-use crate::finding::{Finding, Fix, Severity};
+use super::remedies::{FixView, Remedy, fix_view, is_edit, remedies};
+use crate::finding::{Finding, Severity};
 use crate::place::Place;
 
 /// Characters of a line that are shown around its caret. A kernel command line is some hundreds; a hostile line has
@@ -96,27 +97,6 @@ pub(in super::super) struct Scope {
     pub(in super::super) entries: Option<String>,
 }
 
-/// A step of a remedy, and for which targets it is.
-#[derive(Debug, Serialize)]
-pub(in super::super) struct Remedy {
-    /// The targets that need it, where others of the finding need something else; else empty.
-    pub(in super::super) targets: Vec<String>,
-    #[serde(flatten)]
-    pub(in super::super) step: FixView,
-}
-
-/// A step of a remedy.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase", tag = "kind")]
-pub(in super::super) enum FixView {
-    /// A command, one line or several.
-    Command { command: String },
-    /// A line to write otherwise, or to delete.
-    Replace { path: String, line: Option<u32>, with: Option<String> },
-    /// A sentence.
-    Advice { text: String },
-}
-
 /// Something that the input does not hold, and the rules that wait for it.
 #[derive(Debug, Serialize)]
 pub(in super::super) struct Need {
@@ -190,26 +170,6 @@ fn group(report: &Report, findings: &[&Finding]) -> Option<Group> {
     })
 }
 
-/// Commands and advice, each once, with the targets that need it where not all do.
-fn remedies(findings: &[&Finding]) -> Vec<Remedy> {
-    let mut by_step: BTreeMap<FixView, BTreeSet<Option<&str>>> = BTreeMap::new();
-    let mut order = Vec::new();
-    for finding in findings {
-        for fix in finding.fix.iter().filter(|fix| !is_edit(fix)) {
-            let step = fix_view(fix);
-            by_step.entry(step.clone()).or_default().insert(finding.target.as_deref());
-            order.push(step);
-        }
-    }
-    let all: BTreeSet<Option<&str>> = findings.iter().map(|finding| finding.target.as_deref()).collect();
-    let remedy = |step: FixView| {
-        let needed = by_step.get(&step).filter(|needed| **needed != all);
-        let targets = needed.into_iter().flatten().flatten().map(|target| shown(target)).collect();
-        Remedy { targets, step }
-    };
-    each_once(order).into_iter().map(remedy).collect()
-}
-
 fn place(report: &Report, findings: &[&Finding]) -> Option<PlaceView> {
     let first = *findings.first()?;
     let fixes = findings.iter().flat_map(|finding| &finding.fix).filter(|fix| is_edit(fix)).map(fix_view);
@@ -274,21 +234,6 @@ fn word_end(line: &str, start: usize) -> usize {
     start.saturating_add(length)
 }
 
-/// Whether a fix belongs to its place, and not to all places of the rule together.
-fn is_edit(fix: &Fix) -> bool {
-    matches!(fix, Fix::Replace { .. })
-}
-
-fn fix_view(fix: &Fix) -> FixView {
-    match fix {
-        Fix::Command { command } => FixView::Command { command: shown_lines(command) },
-        Fix::Replace { at, with } => {
-            FixView::Replace { path: shown(&at.path), line: at.line, with: with.as_deref().map(shown_lines) }
-        }
-        Fix::Advice { text } => FixView::Advice { text: shown(text) },
-    }
-}
-
 fn scope(report: &Report, findings: &[&Finding]) -> Scope {
     let targets = each_once(findings.iter().filter_map(|finding| finding.target.clone()));
     let all_targets: Vec<String> = report.targets.iter().map(|target| target.name.clone()).collect();
@@ -338,7 +283,7 @@ fn anchor(name: &str) -> String {
 }
 
 /// The items in their order, each once.
-fn each_once<T: Ord + Clone>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+pub(super) fn each_once<T: Ord + Clone>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut seen = BTreeSet::new();
     items.into_iter().filter(|item| seen.insert(item.clone())).collect()
 }

@@ -6,12 +6,14 @@
 mod boots;
 mod chains;
 mod findings;
+mod remedies;
 
 use serde::Serialize;
 
 pub(super) use boots::{Cell, Entry, TargetRow};
 pub(super) use chains::{Chain, Said, StepState, StepView, Way};
-pub(super) use findings::{FixView, Group, Message, Need, PlaceView, Snippet};
+pub(super) use findings::{Group, Message, Need, PlaceView, Snippet};
+pub(super) use remedies::FixView;
 
 use super::escape::shown;
 use super::prose::{counted, listed};
