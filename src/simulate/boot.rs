@@ -22,7 +22,7 @@ use crate::place::Place;
 use crate::target::{Device, Target};
 
 /// The id of an entry that was given by hand.
-pub(super) const GIVEN: &str = "given";
+pub const GIVEN: &str = "given";
 
 /// File systems that a root may have although nothing says so before the simulation asks.
 const FILE_SYSTEMS: [&str; 6] = ["fs-ext2", "fs-ext3", "fs-ext4", "fs-xfs", "fs-btrfs", "fs-reiserfs"];
@@ -96,6 +96,7 @@ fn on_targets(facts: &Facts, entry: &BootEntry, targets: &[Target], trees: &Tree
             at: &entry.kernel_at,
             release,
             installed: scene.kernel,
+            others: &facts.kernels,
         });
         let evidence = entry
             .initrds

@@ -26,7 +26,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use bindings::{DeviceBinding, bindings};
-pub use boot::{simulate, simulate_entry};
+pub use boot::{GIVEN, simulate, simulate_entry};
 pub use cause::Cause;
 pub use disk::{DiskFate, DiskReason};
 pub use given::GivenEntry;

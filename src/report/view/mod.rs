@@ -20,7 +20,7 @@ use super::prose::{counted, listed};
 use super::{Part, Report, Verdict};
 use crate::facts::system::System;
 use crate::finding::Severity;
-use crate::simulate::{Boot, Outcome, StepName};
+use crate::simulate::{Boot, GIVEN, Outcome, StepName};
 
 /// Targets that the headline names; of more it says how many.
 const MOST_NAMES: usize = 4;
@@ -72,7 +72,8 @@ impl View {
         let entries = boots::entries(&by_entry);
         let groups = findings::groups(report);
         let counts = counts(&groups);
-        let tally = tally(&counts);
+        let places = groups.iter().map(|group| group.places.len().saturating_add(group.more_places)).sum();
+        let tally = tally(&counts, places);
         Self {
             version: report.tool.version,
             whole: part == Part::Whole,
@@ -95,11 +96,7 @@ impl View {
 fn counts(groups: &[Group]) -> Vec<Count> {
     let count = |severity| {
         let of_severity = groups.iter().filter(|group| group.severity == severity);
-        Count {
-            severity,
-            count: of_severity.map(|group| group.places.len().saturating_add(group.more_places)).sum(),
-            meaning: meaning(severity),
-        }
+        Count { severity, count: of_severity.count(), meaning: meaning(severity) }
     };
     Severity::ALL.into_iter().map(count).collect()
 }
@@ -114,15 +111,16 @@ fn meaning(severity: Severity) -> &'static str {
     }
 }
 
-/// Problems are places, whatever the number of targets and boot entries for which each is a finding.
-fn tally(counts: &[Count]) -> String {
+/// What one rule finds is one problem, whatever the number of places, targets and boot entries.
+fn tally(counts: &[Count], places: usize) -> String {
     let all: usize = counts.iter().map(|count| count.count).sum();
     let word = |count: &Count| format!("{} {}", count.count, count.severity.name());
     let words: Vec<String> = counts.iter().filter(|count| count.count > 0).map(word).collect();
     if words.is_empty() {
         return "nothing found".to_owned();
     }
-    format!("{}: {}", counted(all, "problem"), words.join(", "))
+    let places = if places > all { format!(" in {places} places") } else { String::new() };
+    format!("{}{places}: {}", counted(all, "problem"), words.join(", "))
 }
 
 /// The boot that the loader picks by itself on each target, or the first where none is marked.
@@ -190,6 +188,9 @@ fn next(report: &Report, groups: &[Group], part: Part) -> String {
     match (report.verdict, worst) {
         (_, Some(group)) => {
             format!("mend `{rule}` first (`bootproof explain {rule}` says more), then check again", rule = group.rule)
+        }
+        (Verdict::Fail, None) if report.boots.iter().any(|boot| boot.entry_id == GIVEN) => {
+            "see at which step the boot stops, and try another `--kernel`, `--initrd` or `--cmdline`".to_owned()
         }
         (Verdict::Fail, None) if part == Part::Boots => "`bootproof check` says how to mend it".to_owned(),
         (Verdict::Fail, None) => "see at which step the boot stops, mend that, then check again".to_owned(),

@@ -18,6 +18,24 @@ pub(in crate::simulate) struct KernelFile<'a> {
     pub(in crate::simulate) release: Option<&'a str>,
     /// The installed kernel of that release.
     pub(in crate::simulate) installed: Option<&'a Kernel>,
+    /// All kernels of the system.
+    pub(in crate::simulate) others: &'a [Kernel],
+}
+
+/// Kernels that are named where the one that is asked for is not there.
+const MOST_OTHERS: usize = 4;
+
+/// What is there in the place of a kernel that is not.
+fn there_is(others: &[Kernel]) -> String {
+    let mut paths: Vec<String> =
+        others.iter().filter_map(|kernel| Some(format!("`{}`", kernel.image.as_deref()?))).collect();
+    let more = paths.len().saturating_sub(MOST_OTHERS);
+    paths.truncate(MOST_OTHERS);
+    match (paths.is_empty(), more) {
+        (true, _) => String::new(),
+        (false, 0) => format!("; there is {}", paths.join(", ")),
+        (false, more) => format!("; there is {} and {more} more", paths.join(", ")),
+    }
 }
 
 /// The step where the machine itself decides: a kernel for another architecture is data to the firmware and its loader.
@@ -38,12 +56,12 @@ pub(in crate::simulate) fn on_machine(step: &Step, kernel: Option<&Kernel>, targ
 
 /// Whether the kernel image is there and is of the release that its modules have.
 pub(in crate::simulate) fn kernel(file: &KernelFile<'_>) -> Step {
-    let KernelFile { path, at, .. } = *file;
+    let KernelFile { path, at, others, .. } = *file;
     match file.exists {
         Known::Known(false) => {
             return Step::fails(
                 StepName::Kernel,
-                format!("the kernel `{path}` does not exist"),
+                format!("the kernel `{path}` does not exist{}", there_is(others)),
                 Some(at.clone()),
             );
         }
