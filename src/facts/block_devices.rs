@@ -3,6 +3,8 @@
 //! Looked for, best first: udev's links and database in a live tree, what sos and supportconfig kept of blkid(8),
 //! lsblk(8) and udevadm(8), and blkid's cache, which is the whole truth only where it was made since the machine was started.
 
+mod duplicates;
+
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -15,6 +17,8 @@ use crate::parse::{fstab, lsblk, udev_db};
 use crate::place::Place;
 use crate::source::{File, NodeKind, display_path};
 
+pub use duplicates::Duplicate;
+
 /// What would say which devices there are, when nothing in the input does.
 const NEEDS: &str =
     "the output of `blkid -c /dev/null` (a sos report has it), or `/dev` of the running system";
@@ -26,6 +30,8 @@ pub struct BlockDevices {
     pub devices: Vec<BlockDevice>,
     /// Whether the list is the whole truth of one moment, so that a UUID that is not in it did not exist then.
     pub complete: bool,
+    /// UUIDs and labels that more than one device carries.
+    pub duplicates: Vec<Duplicate>,
 }
 
 /// A block device and what its superblock and partition entry say.
@@ -81,6 +87,14 @@ impl BlockDevices {
             _ => false,
         };
         if told && self.complete { Lookup::Missing } else { Lookup::Unknown { needs: NEEDS.to_owned() } }
+    }
+
+    /// Whether the source tells of members of volume groups and arrays, too: udev makes links to what can be mounted alone
+    /// (60-persistent-storage.rules).
+    #[must_use]
+    pub fn knows_members(&self) -> bool {
+        let tells = |path: &str| !path.starts_with("dev/disk/") && !path.starts_with("dev/block/");
+        self.devices.iter().any(|device| device.uuid.is_some() && tells(&device.at.path))
     }
 
     /// Whether there is a device of that name.
@@ -162,7 +176,10 @@ pub fn gather(gather: &Gather<'_>) -> BlockDevices {
     if !complete {
         (devices, complete) = cache(gather);
     }
-    BlockDevices { devices: merge(devices), complete }
+    let devices = merge(devices);
+    // A cache keeps what is long gone beside what took its UUID over.
+    let duplicates = if complete { duplicates::find(&devices) } else { Vec::new() };
+    BlockDevices { devices, complete, duplicates }
 }
 
 /// What sos and supportconfig keep: file names as sos makes them of the command lines.

@@ -1,11 +1,12 @@
 //! LVM: lvm.conf's filters and lists, the devices file, and the volume groups that `/etc/lvm/backup` tells of.
 
 mod filter;
+mod groups;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::setting::{Misread, Named, Setting};
+use super::setting::{Misread, Setting};
 use super::{Gather, Known};
 use crate::parse::lvm::{self, LvmConfig};
 use crate::parse::lvm_devices;
@@ -13,6 +14,8 @@ use crate::place::Place;
 use crate::source::File;
 
 pub use filter::{Filter, Pattern, Verdict, VerdictFor, judge_names};
+pub(super) use groups::compare_disks;
+pub use groups::{PhysicalVolume, VolumeGroup};
 
 /// LVM's configuration and what is known of its volumes.
 #[derive(Debug, Default, Clone, Serialize, JsonSchema)]
@@ -36,6 +39,14 @@ pub struct Lvm {
     pub use_lvmlockd: Option<Setting>,
     /// `global/system_id_source`.
     pub system_id_source: Option<Setting>,
+    /// This host's id, which follows from that; null if it has none. Unknown where the input does not say what it is made of.
+    pub system_id: Known<Option<String>>,
+    /// `devices/multipath_component_detection`; if it is not set, it counts as 1.
+    pub multipath_component_detection: Option<Setting>,
+    /// `global/thin_check_executable`; empty switches the check of thin pools off.
+    pub thin_check: Option<Setting>,
+    /// `global/cache_check_executable`; empty switches the check of caches off.
+    pub cache_check: Option<Setting>,
     /// The volume groups that `/etc/lvm/backup` has, by name. One that was made elsewhere or never changed here may
     /// be missing.
     pub volume_groups: Vec<VolumeGroup>,
@@ -88,32 +99,6 @@ pub struct ListedDevice {
     pub is_of_hardware: bool,
 }
 
-/// A volume group, from its metadata's backup.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct VolumeGroup {
-    /// The backup.
-    pub at: Place,
-    /// Its name.
-    pub name: String,
-    /// Its id.
-    pub id: Option<String>,
-    /// Its physical volumes.
-    pub physical_volumes: Vec<PhysicalVolume>,
-    /// The names of its logical volumes, hidden ones too.
-    pub logical_volumes: Vec<Named>,
-}
-
-/// A physical volume, from the backup of its group.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct PhysicalVolume {
-    /// Where.
-    pub at: Place,
-    /// Its id, with dashes.
-    pub id: String,
-    /// The device when the backup was written: `/dev/sda2`, `/dev/mapper/mpatha2`.
-    pub device: Option<String>,
-}
-
 /// Reads LVM's configuration. `lvm2_version` is the version of the installed package, without its release.
 #[must_use]
 pub fn gather(gather: &Gather<'_>, lvm2_version: Known<Option<String>>) -> Lvm {
@@ -136,7 +121,10 @@ pub fn gather(gather: &Gather<'_>, lvm2_version: Known<Option<String>>) -> Lvm {
     let names = |path: &str| {
         get(path).map(|(file, set)| NameList { at: set.span.at(&file.path), names: set.values.clone() })
     };
-    let volume_groups = volume_groups(gather);
+    let volume_groups = groups::gather(gather);
+    let value = |path: &str| setting(path).map(|set| set.value);
+    let (source, local, id_file) =
+        (value("global/system_id_source"), value("local/system_id"), value("global/system_id_file"));
     let devices_file = devices_file(gather, setting("devices/devicesfile"), &lvm2_version);
     let partitions = filter::partitions(&volume_groups, devices_file.as_ref());
     let filters = ["filter", "global_filter"].into_iter().filter_map(|name| {
@@ -158,7 +146,11 @@ pub fn gather(gather: &Gather<'_>, lvm2_version: Known<Option<String>>) -> Lvm {
         auto_activation_volume_list: names("activation/auto_activation_volume_list"),
         locking_type: setting("global/locking_type"),
         use_lvmlockd: setting("global/use_lvmlockd"),
+        system_id: groups::system_id(gather, source.as_deref(), local.as_deref(), id_file.as_deref()),
         system_id_source: setting("global/system_id_source"),
+        multipath_component_detection: setting("devices/multipath_component_detection"),
+        thin_check: setting("global/thin_check_executable"),
+        cache_check: setting("global/cache_check_executable"),
         mistakes: configs
             .iter()
             .flat_map(|(file, config)| config.mistakes.iter().map(|m| Misread::new(m, &file.path)))
@@ -214,47 +206,6 @@ fn is_at_least(version: &str, wanted: &[u64]) -> bool {
     let numbers =
         version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u64>().unwrap_or(0));
     numbers.take(wanted.len()).collect::<Vec<_>>().as_slice() >= wanted
-}
-
-/// The groups that vgcfgbackup(8) has written.
-fn volume_groups(gather: &Gather<'_>) -> Vec<VolumeGroup> {
-    let files = gather.read_directory("etc/lvm/backup", |name| !name.starts_with('.'));
-    files.iter().filter_map(volume_group).collect()
-}
-
-fn volume_group(file: &File) -> Option<VolumeGroup> {
-    let config = lvm::parse(&file.bytes);
-    let own = config.settings.iter().find_map(|set| {
-        let name = set.path.strip_suffix("/seqno").or_else(|| set.path.strip_suffix("/extent_size"))?;
-        (!name.contains('/')).then(|| name.to_owned())
-    })?;
-    let mut group = VolumeGroup {
-        at: Place::file(file.path.as_ref()),
-        id: config.get(&format!("{own}/id")).map(|set| set.value().to_owned()),
-        name: own.clone(),
-        physical_volumes: Vec::new(),
-        logical_volumes: Vec::new(),
-    };
-    for set in &config.settings {
-        let parts: Vec<&str> = set.path.split('/').collect();
-        let at = set.span.at(&file.path);
-        match parts.as_slice() {
-            [vg, "physical_volumes", _, "id"] if *vg == own => {
-                let id = set.value().to_owned();
-                group.physical_volumes.push(PhysicalVolume { at, id, device: None });
-            }
-            [vg, "physical_volumes", _, "device"] if *vg == own => {
-                if let Some(last) = group.physical_volumes.last_mut() {
-                    last.device = Some(set.value().to_owned());
-                }
-            }
-            [vg, "logical_volumes", name, "id"] if *vg == own => {
-                group.logical_volumes.push(Named { name: (*name).to_owned(), at });
-            }
-            _ => {}
-        }
-    }
-    Some(group)
 }
 
 #[cfg(test)]

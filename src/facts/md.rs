@@ -1,13 +1,18 @@
 //! Software arrays: what mdadm.conf and, where the input holds it, `/proc/mdstat` say of them.
 
+mod members;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Gather;
 use super::setting::{Named, Setting};
+use super::{Gather, Known};
 use crate::parse::{mdadm, mdstat};
 use crate::place::Place;
 use crate::source::File;
+
+pub use members::ArrayOnDisks;
+pub(super) use members::compare;
 
 /// mdadm's configuration.
 #[derive(Debug, Default, Clone, Serialize, JsonSchema)]
@@ -22,6 +27,8 @@ pub struct Md {
     pub auto: Vec<String>,
     /// Keywords that mdadm does not know.
     pub unknown_keywords: Vec<Named>,
+    /// The arrays whose members the disks hold, as far as the input says.
+    pub on_disks: Vec<ArrayOnDisks>,
     /// The arrays that ran when the input was taken, where it says.
     pub running: Vec<RunningArray>,
 }
@@ -62,6 +69,8 @@ pub struct Array {
     pub devices: Vec<String>,
     /// `container=`: the array is inside a firmware RAID.
     pub container: Option<String>,
+    /// Whether a disk holds a member of it. Unknown if the input does not list the disks.
+    pub found: Known<bool>,
 }
 
 /// Reads mdadm.conf where mdadm looks for it (Red Hat and SUSE: `/etc/mdadm.conf`, Debian: `/etc/mdadm`).
@@ -98,6 +107,7 @@ fn read(file: &File) -> Md {
         level: array.level,
         devices: array.devices,
         container: array.container,
+        found: Known::unknown(members::NEEDS),
     };
     Md {
         path: Some(file.path.to_string()),
@@ -109,6 +119,7 @@ fn read(file: &File) -> Md {
             .into_iter()
             .map(|(name, span)| Named { name, at: span.at(&file.path) })
             .collect(),
+        on_disks: Vec::new(),
         running: Vec::new(),
     }
 }

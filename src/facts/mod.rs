@@ -9,8 +9,10 @@ pub mod asked;
 pub mod block_devices;
 pub mod boot;
 pub mod boot_disks;
+pub mod cluster;
 pub mod command_line;
 pub mod crypttab;
+pub mod device_caches;
 pub mod dracut;
 pub mod esp;
 pub mod file_systems;
@@ -22,10 +24,14 @@ pub mod hardware;
 pub mod init;
 pub mod initramfs_tools;
 pub mod initrds;
+pub mod kdump;
 pub mod kernels;
 pub mod libraries;
+pub mod luks;
 pub mod lvm;
+pub mod mainframe;
 pub mod md;
+pub mod mentions;
 pub mod mkinitrd;
 pub mod modprobe;
 pub mod module_tables;
@@ -33,6 +39,7 @@ pub mod mounting;
 pub mod multipath;
 pub mod near;
 pub mod network;
+pub mod oracle_asm;
 pub mod packages;
 pub mod ppp;
 pub mod rescue;
@@ -42,7 +49,9 @@ pub mod sysctl;
 pub mod system;
 pub mod tls;
 pub mod udev;
+pub mod vendor_multipath;
 pub mod volumes;
+pub mod zfs;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -92,12 +101,30 @@ pub struct Facts {
     pub mounting: mounting::Mounting,
     /// What is opened at boot.
     pub crypttab: crypttab::Crypttab,
+    /// LUKS headers, as far as collected outputs say.
+    pub luks: Vec<luks::LuksHeader>,
     /// LVM's configuration and what is known of its volumes.
     pub lvm: lvm::Lvm,
     /// mdadm's configuration.
     pub md: md::Md,
     /// dm-multipath's configuration, tables and state.
     pub multipath: multipath::Multipath,
+    /// Storage vendors' own multipathing.
+    pub vendor_multipath: Vec<vendor_multipath::VendorMultipath>,
+    /// ZFS's list of pools to import.
+    pub zfs: zfs::Zfs,
+    /// Disks of mainframes and virtual Fibre Channel adapters.
+    pub mainframe: mainframe::Mainframe,
+    /// Lists of devices that tools keep from one boot to the next.
+    pub device_caches: Vec<device_caches::DeviceCache>,
+    /// Where crash dumps go, if not into a folder of the root.
+    pub kdump_targets: Vec<kdump::DumpTarget>,
+    /// The high-availability cluster that the machine is a node of, and DRBD's disks.
+    pub cluster: cluster::Cluster,
+    /// Oracle ASMLib's settings; null if it is not there.
+    pub oracle_asm: Option<oracle_asm::OracleAsm>,
+    /// Disks that configuration and scripts name in files which no other subject reads.
+    pub mentions: Vec<mentions::Mention>,
     /// dracut's configuration, all files put together.
     pub dracut: dracut::Dracut,
     /// initramfs-tools' configuration.
@@ -177,18 +204,31 @@ impl Facts {
         let mut fstab = fstab::gather(gather, &block_devices);
         let crypttab = crypttab::gather(gather, &block_devices);
         let lvm2 = packages.find("lvm2").map(|package| package.map(|package| package.version.to_string()));
-        let lvm = lvm::gather(gather, lvm2);
+        let mut lvm = lvm::gather(gather, lvm2);
+        lvm::compare_disks(&mut lvm, &block_devices);
         fstab::compare_disks(&mut fstab, &block_devices, &lvm.volume_groups);
         let systemd =
             packages.find("systemd").map(|package| package.map(|package| package.version.to_string()));
         let mounting = mounting::gather(gather, &system, systemd);
         let services = services::gather(gather, mounting.init, system.family.get().copied());
         let sysctl = sysctl::gather(gather, mounting.init);
-        let md = md::gather(gather);
+        let mut md = md::gather(gather);
+        md::compare(&mut md, &block_devices, system.hostname.as_deref());
         let multipath = multipath::gather(
             gather,
             multipath::Around { fstab: &fstab, devices: &block_devices, lvm: &lvm, boot, system: &system },
         );
+        let vendor_multipath = vendor_multipath::gather(
+            gather,
+            &vendor_multipath::Around {
+                packages: &packages,
+                fstab: &fstab,
+                boot,
+                lvm: &lvm,
+                modprobe: &modprobe,
+            },
+        );
+        let cluster = cluster::gather(gather, system.hostname.as_deref());
         let dracut = dracut::gather(gather);
         let initramfs_tools = initramfs_tools::gather(gather, &fstab, &block_devices);
         let mkinitrd = mkinitrd::gather(gather, &modprobe);
@@ -209,6 +249,14 @@ impl Facts {
             file_systems: file_systems::gather(gather),
             hardware: hardware::gather(gather),
             init: init::gather(gather, boot, &fstab),
+            luks: luks::gather(gather),
+            zfs: zfs::gather(gather),
+            mainframe: mainframe::gather(gather),
+            device_caches: device_caches::gather(gather),
+            kdump_targets: kdump::gather(gather, &block_devices),
+            cluster,
+            oracle_asm: oracle_asm::gather(gather),
+            mentions: mentions::gather(gather, &block_devices),
             module_tables,
             modprobe,
             block_devices,
@@ -218,6 +266,7 @@ impl Facts {
             lvm,
             md,
             multipath,
+            vendor_multipath,
             dracut,
             initramfs_tools,
             mkinitrd,

@@ -70,6 +70,7 @@ pub mod udev_rules;
 pub mod unified;
 pub mod upstart;
 pub mod xinetd;
+pub mod zpool_cache;
 
 #[cfg(test)]
 #[path = "../../tests/common/pack/elf.rs"]

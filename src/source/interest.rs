@@ -78,6 +78,9 @@ pub(super) fn interest(name: &[u8], len: u64) -> Option<Interest> {
         if let Some(found) = below_root(rest) {
             return (len <= found.file_limit()).then_some(found);
         }
+        if len <= SCRIPT_LIMIT && SCRIPTS.iter().any(|folder| rest.starts_with(folder)) {
+            return Some(Interest::Configuration);
+        }
         // Files in the root itself: `.dockerenv`, a sosreport's `installed-rpms`.
         if above <= 1 && len <= ROOT_FILE_LIMIT && !rest.contains(&b'/') {
             return Some(Interest::Configuration);
@@ -89,7 +92,7 @@ pub(super) fn interest(name: &[u8], len: u64) -> Option<Interest> {
 }
 
 /// Directories that are kept whole, as configuration.
-const CONFIGURATION: [&[u8]; 46] = [
+const CONFIGURATION: [&[u8]; 49] = [
     b"etc/",
     b"run/",
     b"proc/",
@@ -134,9 +137,18 @@ const CONFIGURATION: [&[u8]; 46] = [
     b"usr/local/openssl/",
     b"usr/local/ssl/",
     b"opt/nginx/conf/",
+    b"var/lib/heartbeat/crm/",
     b"var/lib/mdadm/",
     b"var/lib/multipath/",
+    b"var/lib/pacemaker/cib/",
+    b"var/spool/cron/",
 ];
+
+/// Folders of the administrator's own scripts, among which there may be large programs.
+const SCRIPTS: [&[u8]; 3] = [b"usr/local/bin/", b"usr/local/sbin/", b"root/bin/"];
+
+/// Bytes of a script that is kept.
+const SCRIPT_LIMIT: u64 = 256 * 1024;
 
 /// Directories whose files are all kept, as images.
 const IMAGES: [&[u8]; 6] = [

@@ -75,6 +75,7 @@ mod tests {
                 at: Place::file("x"),
                 id: "p".into(),
                 device: device.map(str::to_owned),
+                found: Known::Known(true),
             };
             let physical_volumes = device.map(|_| pv).into_iter().collect();
             let at = Place::file("x");
@@ -84,6 +85,9 @@ mod tests {
                 id: None,
                 physical_volumes,
                 logical_volumes: Vec::new(),
+                clustered: None,
+                lock_type: None,
+                system_id: None,
             }]
         };
         for (root, own, hint, want) in [
@@ -105,6 +109,7 @@ mod tests {
             let blkid = BlockDevices {
                 devices: blkid_devices("/dev/sda1: UUID=\"aa\"\n/dev/sda2: UUID=\"bb\"\n"),
                 complete: true,
+                duplicates: Vec::new(),
             };
             compare_disks(&mut fstab, &blkid, &groups(hint));
             let entries = fstab.entries.get().unwrap();

@@ -35,7 +35,7 @@ pub struct MountUnit {
     pub is_masked: bool,
     /// `What=`; null if it has none.
     pub what: Option<String>,
-    /// `Where=`; null if it has none.
+    /// `Where=`; for a masked unit the path that its name stands for. Null if it has none.
     pub directory: Option<String>,
     /// `Type=`; null if it has none.
     pub fstype: Option<String>,
@@ -104,10 +104,13 @@ fn unit(gather: &Gather<'_>, name: &str) -> Option<MountUnit> {
         && let NodeKind::Link(to) = node.kind
         && to == Path::new("/dev/null")
     {
-        return Some(MountUnit { is_masked: true, ..unit });
+        return Some(MountUnit { is_masked: true, directory: path_of(name), ..unit });
     }
     let file = gather.read_config(&path).present()?;
     unit.is_masked = file.bytes.is_empty();
+    if unit.is_masked {
+        unit.directory = path_of(name);
+    }
     for entry in ini::parse(&file.bytes) {
         if !matches!(entry.section.as_str(), "Mount" | "Swap" | "Automount") {
             continue;
@@ -132,9 +135,45 @@ fn unit(gather: &Gather<'_>, name: &str) -> Option<MountUnit> {
     Some(unit)
 }
 
+/// The path that a unit's name stands for (systemd.unit(5), systemd-escape(1)): `srv-my\\x2ddata.mount` is `/srv/my-data`.
+fn path_of(name: &str) -> Option<String> {
+    let (escaped, _) = name.rsplit_once('.')?;
+    if escaped == "-" {
+        return Some("/".to_owned());
+    }
+    let mut bytes = vec![b'/'];
+    let mut rest = escaped;
+    while let Some(c) = rest.chars().next() {
+        let code = rest.strip_prefix("\\x").and_then(|code| u8::from_str_radix(code.get(..2)?, 16).ok());
+        match code {
+            Some(code) => {
+                bytes.push(code);
+                rest = rest.get(4..)?;
+            }
+            None => {
+                let mut buffer = [0; 4];
+                bytes.extend_from_slice(if c == '-' { b"/" } else { c.encode_utf8(&mut buffer).as_bytes() });
+                rest = rest.get(c.len_utf8()..)?;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_stand_for_paths() {
+        for (name, want) in
+            [("-.mount", "/"), ("srv-data.mount", "/srv/data"), ("srv-my\\x2ddata.mount", "/srv/my-data")]
+        {
+            assert_eq!(path_of(name).as_deref(), Some(want));
+        }
+        assert_eq!(path_of("a\\xff.mount"), None);
+    }
+
     use crate::facts::Limits;
     use crate::source::memory::Memory;
 
