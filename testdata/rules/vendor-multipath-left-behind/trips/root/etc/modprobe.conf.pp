@@ -1,0 +1,1 @@
+install emcp /sbin/modprobe --ignore-install emcp
