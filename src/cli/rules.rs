@@ -77,10 +77,10 @@ pub(super) fn load(directories: &[PathBuf]) -> anyhow::Result<RuleSet> {
 fn told(errors: &[RuleError]) -> anyhow::Error {
     let drawn: Vec<String> = errors.iter().map(|error| error.draw(true)).collect();
     let count = match errors.len() {
-        1 => "a mistake".to_owned(),
-        many => format!("{many} mistakes"),
+        1 => "is a mistake".to_owned(),
+        many => format!("are {many} mistakes"),
     };
-    anyhow::anyhow!("there is {count} in the rules\n\n{}", drawn.join("\n\n"))
+    anyhow::anyhow!("there {count} in the rules\n\n{}", drawn.join("\n\n"))
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {

@@ -83,6 +83,10 @@ pub struct KernelName {
 struct FlatDeviceSpec {
     /// `uuid`, `label`, `partuuid`, `partlabel`, `by-id`, `by-path`, `disk-link`, `kernel-name`, `mapper`, `lvm`, `md`,
     /// `removable`, `software`, `network`, `pseudo`, `file`, `number` or `other`.
+    #[schemars(extend("enum" = [
+        "uuid", "label", "partuuid", "partlabel", "by-id", "by-path", "disk-link", "kernel-name", "mapper", "lvm",
+        "md", "removable", "software", "network", "pseudo", "file", "number", "other",
+    ]))]
     kind: &'static str,
     /// The name as written.
     raw: String,

@@ -5,6 +5,8 @@
 //! null, a test on null is false, anything else of null is null. It also puts a guard around names whose value
 //! may be unknown, so that using one is an error that `&&` and `||` understand.
 
+mod signatures;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -69,21 +71,23 @@ pub(super) struct Checked {
 }
 
 /// Parses and checks `text`.
-pub(super) fn check(text: &str, env: &Env, types: &Types, scope: &Scope) -> Result<Checked, Issue> {
+///
+/// # Errors
+/// All mistakes, in the order of their places.
+pub(super) fn check(text: &str, env: &Env, types: &Types, scope: &Scope) -> Result<Checked, Vec<Issue>> {
     // This parser is many times faster than the other one, but does not say where things stand. So only a text
     // with a mistake is parsed by both.
     if let Ok(mut expr) = PrattParser::new().parse(text) {
         let info = SourceInfo::default();
-        let mut checker = Checker { text, info: &info, extents: HashMap::new(), types, scope: scope.clone() };
-        if let Ok(of) = checker.expr(&mut expr) {
+        if let Ok(of) = Checker::new(text, &info, types, scope).whole(&mut expr) {
             return Ok(Checked { expr, of });
         }
     }
     let (mut expr, info) =
-        env.parser().parse_with_source_info(text).map_err(|errors| syntax(text, &errors))?;
-    let mut checker = Checker { text, info: &info, extents: HashMap::new(), types, scope: scope.clone() };
+        env.parser().parse_with_source_info(text).map_err(|errors| vec![syntax(text, &errors)])?;
+    let mut checker = Checker::new(text, &info, types, scope);
     checker.measure(&expr);
-    let of = checker.expr(&mut expr)?;
+    let of = checker.whole(&mut expr)?;
     Ok(Checked { expr, of })
 }
 
@@ -107,6 +111,8 @@ struct Checker<'a> {
     extents: HashMap<u64, Range<usize>>,
     types: &'a Types,
     scope: Scope,
+    /// The mistakes so far.
+    issues: Vec<Issue>,
 }
 
 /// What a call gives when an argument that may not be null is.
@@ -116,8 +122,29 @@ enum OnNull {
     Null,
 }
 
-impl Checker<'_> {
-    fn expr(&mut self, node: &mut IdedExpr) -> Result<Type, Issue> {
+impl<'a> Checker<'a> {
+    fn new(text: &'a str, info: &'a SourceInfo, types: &'a Types, scope: &Scope) -> Self {
+        Self { text, info, extents: HashMap::new(), types, scope: scope.clone(), issues: Vec::new() }
+    }
+
+    /// Checks the whole expression.
+    fn whole(mut self, node: &mut IdedExpr) -> Result<Type, Vec<Issue>> {
+        let of = self.expr(node);
+        self.issues.sort_by_key(|issue| issue.span.start);
+        // A macro repeats what it is applied to.
+        self.issues.dedup();
+        if self.issues.is_empty() { Ok(of) } else { Err(self.issues) }
+    }
+
+    /// The type of an expression; of one with a mistake, which is noted, nothing more is said.
+    fn expr(&mut self, node: &mut IdedExpr) -> Type {
+        self.sound(node).unwrap_or_else(|issue| {
+            self.issues.push(issue);
+            Type::any()
+        })
+    }
+
+    fn sound(&mut self, node: &mut IdedExpr) -> Result<Type, Issue> {
         let id = node.id;
         match &mut node.expr {
             Expr::Literal(literal) => Ok(literal_type(literal)),
@@ -137,7 +164,7 @@ impl Checker<'_> {
             Expr::List(list) => {
                 let mut of = Type::new(Kind::Null);
                 for (index, element) in list.elements.iter_mut().enumerate() {
-                    let next = self.expr(element)?;
+                    let next = self.expr(element);
                     of = if index == 0 { next } else { of.join(&next).unwrap_or_else(Type::any) };
                 }
                 Ok(Type::list(of))
@@ -145,8 +172,8 @@ impl Checker<'_> {
             Expr::Map(map) => {
                 for entry in &mut map.entries {
                     if let EntryExpr::MapEntry(entry) = &mut entry.expr {
-                        self.expr(&mut entry.key)?;
-                        self.expr(&mut entry.value)?;
+                        self.expr(&mut entry.key);
+                        self.expr(&mut entry.value);
                     }
                 }
                 Ok(Type::new(Kind::Map(Arc::new(Type::any()))))
@@ -159,7 +186,7 @@ impl Checker<'_> {
     fn select(&mut self, node: &mut IdedExpr) -> Result<Type, Issue> {
         let id = node.id;
         let Expr::Select(select) = &mut node.expr else { return Ok(Type::any()) };
-        let operand = self.expr(&mut select.operand)?;
+        let operand = self.expr(&mut select.operand);
         let field = select.field.clone();
         let mut of = match &operand.kind {
             Kind::Any => Type::any(),
@@ -204,10 +231,10 @@ impl Checker<'_> {
         let Expr::Call(called) = &mut node.expr else { return Ok(Type::any()) };
         let mut of = Vec::new();
         if let Some(target) = &mut called.target {
-            of.push(self.expr(target)?);
+            of.push(self.expr(target));
         }
         for argument in &mut called.args {
-            of.push(self.expr(argument)?);
+            of.push(self.expr(argument));
         }
         match called.func_name.as_str() {
             op::LOGICAL_AND | op::LOGICAL_OR | op::LOGICAL_NOT | op::NOT_STRICTLY_FALSE => {
@@ -262,110 +289,6 @@ impl Checker<'_> {
         }
     }
 
-    /// The result of a call, what it gives on null, and whether null has to be kept from it.
-    fn signature(&self, id: u64, called: &CallExpr, of: &[Type]) -> Result<(Type, OnNull, bool), Issue> {
-        let name = called.func_name.as_str();
-        let member = called.target.is_some();
-        let all = |want: fn(&Type) -> bool| of.iter().all(want);
-        let bool = || Ok((Type::new(Kind::Bool), OnNull::False, true));
-        let gives = |of: Type| Ok((of, OnNull::Null, true));
-        match (name, member, of) {
-            (op::LESS | op::LESS_EQUALS | op::GREATER | op::GREATER_EQUALS, _, _)
-                if all(is_number) || all(Type::is_text) =>
-            {
-                bool()
-            }
-            (op::ADD, _, [a, b]) if matches!((&a.kind, &b.kind), (Kind::List(_), Kind::List(_))) => {
-                gives(a.join(b).unwrap_or_else(Type::any))
-            }
-            (op::ADD, _, _) if all(Type::is_text) => gives(Type::text()),
-            (
-                op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO | op::NEGATE,
-                _,
-                [first, ..],
-            ) if all(is_number) => gives(Type::new(first.kind.clone())),
-            (op::IN, _, [item, list]) => {
-                match &list.kind {
-                    Kind::List(of) => self.comparable_types(id, item, of)?,
-                    Kind::Map(_) if item.is_text() => {}
-                    Kind::Any => {}
-                    _ => return Err(self.issue(id, format!("`in` needs a list on its right, not {list}"))),
-                }
-                bool()
-            }
-            ("contains" | "startsWith" | "endsWith", true, [_, _]) if all(Type::is_text) => bool(),
-            ("matches", _, [_, _]) if all(Type::is_text) => {
-                self.regex(called)?;
-                bool()
-            }
-            ("size", _, [of]) if is_sized(of) => gives(Type::new(Kind::Int)),
-            ("lowerAscii" | "upperAscii" | "trim", true, [_]) if all(Type::is_text) => gives(Type::text()),
-            ("replace", true, [_, _, _]) if all(Type::is_text) => gives(Type::text()),
-            ("split", true, [_, _]) if all(Type::is_text) => gives(Type::list(Type::text())),
-            ("indexOf" | "lastIndexOf", true, [_, _]) if all(Type::is_text) => gives(Type::new(Kind::Int)),
-            ("substring", true, [of, rest @ ..])
-                if of.is_text() && rest.len() < 3 && rest.iter().all(is_number) =>
-            {
-                gives(Type::text())
-            }
-            ("join", true, [list, rest @ ..]) if is_list_of_texts(list) && rest.iter().all(Type::is_text) => {
-                gives(Type::text())
-            }
-            ("string", false, [of]) if !matches!(of.kind, Kind::List(_) | Kind::Map(_) | Kind::Object(_)) => {
-                gives(Type::text())
-            }
-            ("number", false, [of]) if of.is_text() => gives(Type { nullable: true, ..Type::new(Kind::Int) }),
-            ("basename", false, [_]) if all(Type::is_text) => gives(Type::text()),
-            ("glob", false, [_, _]) if all(Type::is_text) => bool(),
-            ("place", false, [path]) if path.is_text() => gives(place()),
-            ("place", false, [path, line]) if path.is_text() && is_number(line) => gives(place()),
-            ("first", false, [_, _] | [_, _, _] | [_, _, _, _]) => self.first(id, of),
-            _ => Err(self.misused(id, called, of)),
-        }
-    }
-
-    /// The first argument that is not null: null only if the last may be.
-    fn first(&self, id: u64, of: &[Type]) -> Result<(Type, OnNull, bool), Issue> {
-        let mut joined = Type::new(Kind::Null);
-        for of in of {
-            joined = joined.join(of).ok_or_else(|| {
-                self.issue(id, format!("`first` of {joined} and {of}, which do not go together"))
-            })?;
-        }
-        joined.nullable = of.iter().all(|of| of.nullable || of.kind == Kind::Null);
-        Ok((joined, OnNull::Null, false))
-    }
-
-    fn misused(&self, id: u64, called: &CallExpr, of: &[Type]) -> Issue {
-        let name = called.func_name.as_str();
-        let given: Vec<String> = of.iter().map(ToString::to_string).collect();
-        if let Some(symbol) = symbol(name) {
-            return self.issue(id, format!("`{symbol}` cannot be applied to {}", given.join(" and ")));
-        }
-        let span = self.word_span(id, name);
-        match functions::USAGE.iter().find(|(known, _)| *known == name) {
-            Some((_, usage)) => Issue {
-                span,
-                message: format!("`{name}` cannot be applied to {}", given.join(" and ")),
-                help: Some(format!("it is written {usage}")),
-            },
-            None => Issue {
-                span,
-                message: format!("there is no function `{name}`"),
-                help: suggest(name, functions::USAGE.iter().map(|(known, _)| *known)),
-            },
-        }
-    }
-
-    fn regex(&self, called: &CallExpr) -> Result<(), Issue> {
-        let Some(pattern) = called.args.last() else { return Ok(()) };
-        let Expr::Literal(LiteralValue::String(expression)) = &pattern.expr else { return Ok(()) };
-        let Err(error) = regex::Regex::new(expression.inner()) else { return Ok(()) };
-        let error = error.to_string();
-        let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Err(self.issue(pattern.id, format!("is no regular expression: {reason}")))
-    }
-
     fn needs_bool(&self, node: &mut IdedExpr, of: &Type) -> Result<(), Issue> {
         if !of.is(&Kind::Bool) {
             return Err(self.issue(node.id, format!("is {of}, where a condition is needed")));
@@ -414,7 +337,7 @@ impl Checker<'_> {
 
     /// What a macro (`all`, `exists`, `exists_one`, `map`, `filter`) expands to.
     fn comprehension(&mut self, comprehension: &mut ComprehensionExpr) -> Result<Type, Issue> {
-        let over = self.expr(&mut comprehension.iter_range)?;
+        let over = self.expr(&mut comprehension.iter_range);
         let item = match &over.kind {
             Kind::Any => Type::any(),
             Kind::List(item) => item.as_ref().clone(),
@@ -431,17 +354,17 @@ impl Checker<'_> {
             let empty = IdedExpr { id, expr: Expr::List(ListExpr::new(Vec::new())) };
             comprehension.iter_range = call(id, "first", vec![inner, empty]);
         }
-        let accumulator = self.expr(&mut comprehension.accu_init)?;
+        let accumulator = self.expr(&mut comprehension.accu_init);
         let depth = self.scope.names.len();
         self.scope.declare(comprehension.accu_var.clone(), accumulator);
-        self.expr(&mut comprehension.loop_cond)?;
+        self.expr(&mut comprehension.loop_cond);
         self.scope.declare(comprehension.iter_var.clone(), item);
-        let step = self.expr(&mut comprehension.loop_step)?;
+        let step = self.expr(&mut comprehension.loop_step);
         self.scope.names.truncate(depth);
         self.scope.declare(comprehension.accu_var.clone(), step);
         let of = self.expr(&mut comprehension.result);
         self.scope.names.truncate(depth);
-        of
+        Ok(of)
     }
 
     fn issue(&self, id: u64, message: impl Into<String>) -> Issue {
@@ -545,42 +468,8 @@ fn literal_type(literal: &LiteralValue) -> Type {
     })
 }
 
-fn place() -> Type {
-    Type::new(Kind::Object("Place".into()))
-}
-
 fn is_number(of: &Type) -> bool {
     matches!(of.kind, Kind::Int | Kind::Double | Kind::Any)
-}
-
-fn is_sized(of: &Type) -> bool {
-    matches!(of.kind, Kind::Text(_) | Kind::List(_) | Kind::Map(_) | Kind::Any)
-}
-
-fn is_list_of_texts(of: &Type) -> bool {
-    match &of.kind {
-        Kind::Any => true,
-        Kind::List(item) => item.is_text() || item.kind == Kind::Null,
-        _ => false,
-    }
-}
-
-/// How an operator is written.
-fn symbol(name: &str) -> Option<&'static str> {
-    [
-        (op::ADD, "+"),
-        (op::SUBSTRACT, "-"),
-        (op::NEGATE, "-"),
-        (op::MULTIPLY, "*"),
-        (op::DIVIDE, "/"),
-        (op::MODULO, "%"),
-        (op::LESS, "<"),
-        (op::LESS_EQUALS, "<="),
-        (op::GREATER, ">"),
-        (op::GREATER_EQUALS, ">="),
-    ]
-    .into_iter()
-    .find_map(|(operator, symbol)| (operator == name).then_some(symbol))
 }
 
 /// A structure's name in words: definitions are called after Rust types, unnamed ones after a number.

@@ -15,6 +15,7 @@ use super::check::{Checked, Issue, Scope, check, quoted, suggest};
 use super::definition::{FixStep, Replace, RuleFile};
 use super::error::{RuleError, Scalar};
 use super::types::{Builder, Kind, Type, Types};
+use super::yaml::{self, bytes};
 use super::{functions, shell, template};
 use crate::finding::Severity;
 use crate::place::Place;
@@ -152,32 +153,15 @@ pub(super) fn load(
         let message = format!("has {} bytes; a rule has at most {FILE_LIMIT}", source.len());
         return Err(vec![RuleError::new(path, &source, 0..0, message)]);
     }
-    let file: RuleFile =
-        serde_saphyr::from_str(&source).map_err(|error| vec![yaml(path, &source, &error)])?;
-    let mut loader = Loader { path, source: &source, language, errors: Vec::new() };
+    let (file, errors) = yaml::read(path, &source);
+    let Some(file) = file else { return Err(errors) };
+    let mut loader = Loader { path, source: &source, language, errors };
     let rule = loader.rule(file, stem);
     match rule {
         Some(rule) if loader.errors.is_empty() => Ok(rule),
-        _ => Err(loader.errors),
-    }
-}
-
-fn yaml(path: &str, source: &Arc<str>, error: &serde_saphyr::Error) -> RuleError {
-    let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
-    let message = error.render_with_options(options);
-    let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-    let span = error.location().map_or(0..0, |location| bytes(source, location.span()));
-    RuleError::new(path, source, span, message)
-}
-
-fn bytes(source: &str, span: serde_saphyr::Span) -> Range<usize> {
-    let as_size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    match (span.byte_offset(), span.byte_len()) {
-        (Some(start), Some(length)) => as_size(start)..as_size(start.saturating_add(length)),
         _ => {
-            let character = |n: usize| source.char_indices().nth(n).map_or(source.len(), |(at, _)| at);
-            let start = as_size(span.offset());
-            character(start)..character(start.saturating_add(as_size(span.len())))
+            loader.errors.sort_by_key(|error| (error.line, error.column));
+            Err(loader.errors)
         }
     }
 }
@@ -208,7 +192,7 @@ impl Loader<'_> {
         let when = self.typed(&file.when, &scope, &Kind::Bool, "a condition");
         let at = self.place(file.at.as_ref(), &file, &scope);
         let entry = self.entry(file.entry.as_ref(), &scope);
-        let (severities, severity) = self.severity(&file.severity, &scope)?;
+        let severity = self.severity(&file.severity, &scope);
         let mut tera = Tera::new();
         tera.autoescape_on([shell::COMMAND, shell::LINE]);
         tera.set_escape_fn(shell::mark);
@@ -218,10 +202,13 @@ impl Loader<'_> {
         let mut remedy = Vec::new();
         for (index, step) in file.fix.value.into_iter().enumerate() {
             let condition = step.condition.as_ref().map(|condition| condition.value.trim().to_owned());
-            let (step, text) = self.step(step, index, &file.fix.referenced, &scope, &mut tera, &mut used)?;
+            // A mistake in one step does not hide those of the next.
+            let step = self.step(step, index, &file.fix.referenced, &scope, &mut tera, &mut used);
+            let Some((step, text)) = step else { continue };
             fix.push(step);
             remedy.push(RemedyStep { condition, remedy: text });
         }
+        let (severities, severity) = severity?;
         let each = match each {
             Some(each) => Some(each?),
             None => None,
@@ -468,8 +455,8 @@ impl Loader<'_> {
         if text.value.trim().is_empty() && name != MESSAGE {
             self.error(text, "a text is needed here", None);
         }
-        if let Err(issue) = template::add(tera, name, &text.value, &self.language.types, scope, used) {
-            self.issue(text, issue);
+        if let Err(issues) = template::add(tera, name, &text.value, &self.language.types, scope, used) {
+            self.issues(text, issues);
         }
     }
 
@@ -485,17 +472,19 @@ impl Loader<'_> {
     fn expression(&mut self, text: &Spanned<String>, scope: &Scope) -> Option<Checked> {
         match check(&text.value, &self.language.env, &self.language.types, scope) {
             Ok(checked) => Some(checked),
-            Err(issue) => {
-                self.issue(text, issue);
+            Err(issues) => {
+                self.issues(text, issues);
                 None
             }
         }
     }
 
-    fn issue(&mut self, text: &Spanned<String>, issue: Issue) {
+    fn issues(&mut self, text: &Spanned<String>, issues: Vec<Issue>) {
         let start = bytes(self.source, text.referenced.span()).start;
         let scalar = Scalar { text: text.value.clone(), start };
-        self.error_at(scalar.span(self.source, issue.span), issue.message, issue.help);
+        for issue in issues {
+            self.error_at(scalar.span(self.source, issue.span), issue.message, issue.help);
+        }
     }
 
     fn error<T>(&mut self, at: &Spanned<T>, message: impl Into<String>, help: Option<String>) {
@@ -503,7 +492,10 @@ impl Loader<'_> {
     }
 
     fn error_at(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
-        self.errors.push(RuleError::new(self.path, self.source, span, message).with_help(help));
+        // What stands in for a missing key is not to blame.
+        if span.start < self.source.len() {
+            self.errors.push(RuleError::new(self.path, self.source, span, message).with_help(help));
+        }
     }
 }
 

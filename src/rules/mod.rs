@@ -3,6 +3,7 @@
 //! ```text
 //! rules/<subject>/<id>.yaml
 //!   │  definition  the file's shape
+//!   │  yaml        the YAML, with all mistakes of its shape
 //!   │  load        YAML -> Rule; every mistake with its line and a caret (error)
 //!   │  types       what a rule may read, from the JSON schemas of facts, targets and boots
 //!   │  check       conditions against these types; template the messages
@@ -27,6 +28,7 @@ mod template;
 mod tests;
 mod types;
 mod value;
+mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

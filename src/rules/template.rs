@@ -48,6 +48,9 @@ const WORDS: &[&str] = &[
 ];
 
 /// Adds the template to `tera` under `name`, checks what it reads, and notes its top-level names in `used`.
+///
+/// # Errors
+/// A mistake of syntax, or one for each tag that has one.
 pub(super) fn add(
     tera: &mut Tera,
     name: &str,
@@ -55,13 +58,11 @@ pub(super) fn add(
     types: &Types,
     scope: &Scope,
     used: &mut BTreeSet<String>,
-) -> Result<(), Issue> {
-    tera.add_raw_template(name, text).map_err(|error| syntax(text, &error))?;
+) -> Result<(), Vec<Issue>> {
+    tera.add_raw_template(name, text).map_err(|error| vec![syntax(text, &error)])?;
     let mut reader = Reader { types, scope: scope.clone(), opened: Vec::new(), used };
-    for tag in tags(text) {
-        reader.tag(text, tag)?;
-    }
-    Ok(())
+    let issues: Vec<Issue> = tags(text).into_iter().filter_map(|tag| reader.tag(text, tag).err()).collect();
+    if issues.is_empty() { Ok(()) } else { Err(issues) }
 }
 
 fn syntax(text: &str, error: &tera::Error) -> Issue {
