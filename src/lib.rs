@@ -19,10 +19,15 @@
 //! Report          one value; report/ renders it: text, HTML, Markdown, JSON
 //! ```
 //!
+//! Two systems, or one before and after a change, go this way twice; `changes/` then says what differs, as facts for the
+//! rules on changes, and `diff/` makes the report of it.
+//!
 //! Each layer knows only the one above it in this picture: `parse` knows no file tree, `facts` no target,
 //! `simulate` no rule, and a rule no file. Nothing here writes to the system it looks at or runs a program of it.
 
+pub mod changes;
 pub mod cli;
+pub mod diff;
 pub mod drivers;
 pub mod facts;
 pub mod finding;
@@ -32,6 +37,7 @@ pub mod parse;
 pub mod place;
 pub mod report;
 pub mod rules;
+mod secrets;
 pub mod simulate;
 pub mod source;
 pub mod target;

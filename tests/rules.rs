@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bootproof::rules::fixture::Expectation;
-use bootproof::rules::{Rule, RuleError, RuleSet};
+use bootproof::rules::{Rule, RuleError, RuleSet, Subject};
 use common::fixture;
 use rayon::prelude::*;
 
@@ -73,7 +73,11 @@ fn differences(rules: &RuleSet, rule: &Rule, case: &Path) -> Vec<String> {
         Ok(expectation) => expectation,
         Err(error) => return vec![format!("{said}/expect.yaml: {error}")],
     };
-    let mut wrong = expectation.check(rules, &rule.id, &fixture::tree(&case.join("root")));
+    let tree = |folder: &str| fixture::tree(&case.join(folder));
+    let mut wrong = match rule.on {
+        Subject::System => expectation.check(rules, &rule.id, &tree("root")),
+        Subject::Change => expectation.check_change(rules, &rule.id, tree("before"), tree("after")),
+    };
     if name(case).starts_with("trips") == expectation.findings.is_empty() {
         wrong.push("a trip expects findings, a near miss none".to_owned());
     }

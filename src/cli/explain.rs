@@ -11,7 +11,7 @@ use super::args::RuleArgs;
 use super::{output, rules};
 use crate::finding::Severity;
 use crate::report::prose::wrapped;
-use crate::rules::{Remedy, RemedyStep, Rule};
+use crate::rules::{Remedy, RemedyStep, Rule, Subject};
 
 /// Explains a rule: what it finds, why it matters, how to mend it, where that is documented.
 #[derive(Debug, Args)]
@@ -106,6 +106,9 @@ fn facts(out: &mut String, rule: &Rule) {
         false => format!("rules/{}", rule.path.trim_start_matches("rules/")),
     };
     let mut rows = vec![("Severity", alternatives(&severities)), ("Targets", targets)];
+    if rule.on == Subject::Change {
+        rows.push(("Looks at", "a change: what `bootproof diff BEFORE AFTER` compares".to_owned()));
+    }
     if !rule.decides.is_empty() {
         rows.push(("Decides", rule.decides.join(", ")));
     }

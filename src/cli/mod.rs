@@ -7,6 +7,7 @@
 mod args;
 mod boot;
 mod check;
+mod diff;
 mod emit;
 mod explain;
 mod facts;
@@ -67,6 +68,7 @@ Examples:
   bootproof check                                This machine: as it is, and on the usual platforms
   bootproof check host.tar.zst --output host.html
   bootproof boot /mnt/sysimage --target vmware   The boot alone, step by step
+  bootproof diff before.tar.zst /                What a change did, and what it broke
   bootproof explain initrd-missing-disk-driver   What a rule means and what to do about it
 
 Exit status: 0 nothing at or above --fail-on, 1 findings at or above it, 2 bootproof could not do its work.";
@@ -75,6 +77,7 @@ Exit status: 0 nothing at or above --fail-on, 1 findings at or above it, 2 bootp
 enum Command {
     Check(check::CheckArgs),
     Boot(boot::BootArgs),
+    Diff(diff::DiffArgs),
     Facts(facts::FactsArgs),
     Initrd(initrd::InitrdArgs),
     Targets(targets::TargetsArgs),
@@ -102,6 +105,7 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Command::Check(args) => check::run(&args),
         Command::Boot(args) => boot::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Facts(args) => facts::run(&args),
         Command::Initrd(args) => initrd::run(&args),
         Command::Targets(args) => targets::run(&args),

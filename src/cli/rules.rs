@@ -11,7 +11,7 @@ use super::args::{ListFormat, RuleArgs};
 use super::output;
 use crate::finding::Severity;
 use crate::rules::fixture::Expectation;
-use crate::rules::{Rule, RuleError, RuleSet};
+use crate::rules::{Rule, RuleError, RuleSet, Subject};
 use crate::source::Tree;
 
 /// Lists the rules, checks rule files, or runs their tests.
@@ -157,13 +157,12 @@ fn differences(rules: &RuleSet, rule: &Rule) -> anyhow::Result<Vec<String>> {
         if name.starts_with("trips") == expectation.findings.is_empty() {
             wrong.push(format!("{name}: a trip expects findings, a near miss none"));
         }
-        let tree = Tree::open_system(&case.join("root"))?;
-        wrong.extend(
-            expectation
-                .check(rules, &rule.id, &tree)
-                .into_iter()
-                .map(|difference| format!("{name}: {difference}")),
-        );
+        let open = |folder: &str| Tree::open_system(&case.join(folder));
+        let differences = match rule.on {
+            Subject::System => expectation.check(rules, &rule.id, &open("root")?),
+            Subject::Change => expectation.check_change(rules, &rule.id, open("before")?, open("after")?),
+        };
+        wrong.extend(differences.into_iter().map(|difference| format!("{name}: {difference}")));
     }
     Ok(wrong)
 }

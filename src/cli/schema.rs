@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::output;
+use crate::diff::DiffReport;
 use crate::facts::Facts;
 use crate::report::Report;
 use crate::target::Target;
 
-/// Prints a JSON schema: of the facts, the report, a rule file, a target file.
+/// Prints a JSON schema: of the facts, the reports, a rule file, a target file.
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
     /// Of what.
@@ -24,6 +25,8 @@ pub(crate) enum SchemaOf {
     Facts,
     /// What `bootproof check --format json` prints.
     Report,
+    /// What `bootproof diff --format json` prints.
+    Diff,
     /// A rule file.
     Rule,
     /// A target file.
@@ -35,6 +38,7 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<ExitCode> {
     match args.of {
         SchemaOf::Facts => output::print_json(&schemars::schema_for!(Facts))?,
         SchemaOf::Report => output::print_json(&schemars::schema_for!(Report))?,
+        SchemaOf::Diff => output::print_json(&schemars::schema_for!(DiffReport))?,
         SchemaOf::Rule => output::print_json(&crate::rules::schema())?,
         SchemaOf::Target => output::print_json(&schemars::schema_for!(Target))?,
     }

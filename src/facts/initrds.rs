@@ -1,7 +1,7 @@
 //! The initrd images: every one in `/boot` and every one that a boot entry names, read whole.
 
 mod baked;
-mod configuration;
+pub(crate) mod configuration;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -184,8 +184,17 @@ pub(super) fn markdown_code(text: &str) -> String {
 
 /// A fenced code block for Markdown that `text` cannot end.
 pub(super) fn markdown_block(text: &str) -> String {
+    fenced("text", text)
+}
+
+/// A fenced block of a difference, which forges colour.
+pub(super) fn markdown_diff(text: &str) -> String {
+    fenced("diff", text)
+}
+
+fn fenced(language: &str, text: &str) -> String {
     let fence = "`".repeat(longest_run_of_backquotes(text).saturating_add(1).max(3));
-    format!("{fence}text\n{text}\n{fence}")
+    format!("{fence}{language}\n{text}\n{fence}")
 }
 
 fn longest_run_of_backquotes(text: &str) -> usize {

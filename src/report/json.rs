@@ -13,8 +13,16 @@ use crate::source::escape_bytes;
 /// # Errors
 /// None that is known; serialization of this type has no failing case, but `serde_json` cannot know that.
 pub fn render(report: &Report) -> serde_json::Result<String> {
+    render_any(report)
+}
+
+/// Any value as indented JSON with a line break at its end.
+///
+/// # Errors
+/// As for [`render`].
+pub fn render_any(value: &impl Serialize) -> serde_json::Result<String> {
     let mut bytes = Vec::new();
-    write_pretty(&mut bytes, report)?;
+    write_pretty(&mut bytes, value)?;
     bytes.push(b'\n');
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

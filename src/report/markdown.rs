@@ -3,7 +3,8 @@
 use super::view::View;
 use super::{Part, Report, templates};
 
-const PARTS: [(&str, &str); 3] = [
+const PARTS: [(&str, &str); 4] = [
+    ("findings.md", include_str!("../../reports/findings.md")),
     ("report.md", include_str!("../../reports/report.md")),
     ("said.md", include_str!("../../reports/said.md")),
     ("fix.md", include_str!("../../reports/fix.md")),

@@ -1,6 +1,7 @@
 //! One report value and its renderers. Renderers never decide.
 
 mod build;
+pub mod diff;
 mod escape;
 #[cfg(test)]
 mod hostile;

@@ -1,13 +1,13 @@
 //! The templates under `reports/`, built into the program, and the filters that they use.
 
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd};
+use serde::Serialize;
 use tera::{Context, Kwargs, State, Tera, TeraResult, Value};
 
 use super::escape;
-use super::view::View;
 
 /// Fills the template `name`, of which `parts` are the pieces that it includes, with `view`.
-pub(super) fn fill(name: &str, parts: &[(&str, &str)], view: &View) -> TeraResult<String> {
+pub(super) fn fill(name: &str, parts: &[(&str, &str)], view: &impl Serialize) -> TeraResult<String> {
     let mut tera = Tera::new();
     tera.register_filter("sentence", sentence);
     tera.register_filter("prose", prose);
@@ -15,6 +15,8 @@ pub(super) fn fill(name: &str, parts: &[(&str, &str)], view: &View) -> TeraResul
     tera.register_filter("mark", mark);
     tera.register_filter("state", state);
     tera.register_filter("drawn", drawn);
+    tera.register_filter("unified", unified);
+    tera.register_filter("md_diff", |text: &str, _: Kwargs, _: &State| escape::markdown_diff(text));
     tera.register_filter("md", |text: &str, _: Kwargs, _: &State| escape::markdown_sentence(text));
     tera.register_filter("md_text", |text: &str, _: Kwargs, _: &State| escape::markdown_text(text));
     tera.register_filter("md_prose", |text: &str, _: Kwargs, _: &State| escape::markdown_prose(text));
@@ -81,6 +83,13 @@ fn drawn(place: &Value, _: Kwargs, _: &State) -> String {
     let [before, marked, after, carets] =
         ["snippet.before", "snippet.marked", "snippet.after", "snippet.carets"].map(text);
     format!("{number} | {before}{marked}{after}\n{gutter} | {carets}")
+}
+
+/// The lines of a difference as one text.
+fn unified(file: &Value, _: Kwargs, _: &State) -> String {
+    let lines = file.get_from_path("lines").and_then(Value::as_array).unwrap_or_default();
+    let lines = lines.iter().filter_map(|line| line.get_from_path("text").and_then(Value::as_str));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn harmless(event: Event<'_>) -> Option<Event<'_>> {

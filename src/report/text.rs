@@ -18,17 +18,17 @@ use crate::finding::Severity;
 use crate::simulate::Outcome;
 
 /// Columns that every line fits in, but for paths, commands and lines that cannot be broken.
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 /// Places of one rule that are drawn with their line; the others are listed.
 const DRAWN_PLACES: usize = 4;
 /// Characters of a reason, which `bootproof explain` and the other formats give whole.
 const WHY: usize = 400;
 
-const BOLD: Style = Style::new().bold();
-const FAINT: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const OPEN: Style = AnsiColor::Yellow.on_default();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const FAINT: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const OPEN: Style = AnsiColor::Yellow.on_default();
 
 /// Whether the text holds terminal colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub fn render_boots(report: &Report, colour: Colour) -> String {
     finish(out, colour)
 }
 
-fn finish(styled: String, colour: Colour) -> String {
+pub(super) fn finish(styled: String, colour: Colour) -> String {
     match colour {
         Colour::Styled => styled,
         Colour::Plain => {
@@ -79,13 +79,13 @@ fn finish(styled: String, colour: Colour) -> String {
     }
 }
 
-fn line(out: &mut String, text: &str) {
+pub(super) fn line(out: &mut String, text: &str) {
     out.push_str(text.trim_end());
     out.push('\n');
 }
 
 /// `text` in lines that begin with `first`, then with as many spaces.
-fn paragraph(out: &mut String, first: &str, text: &str) {
+pub(super) fn paragraph(out: &mut String, first: &str, text: &str) {
     let indent = first.width();
     for (index, piece) in broken(text, WIDTH.saturating_sub(indent)).iter().enumerate() {
         let start = if index == 0 { first.to_owned() } else { " ".repeat(indent) };
@@ -130,7 +130,7 @@ fn level(severity: Severity) -> Level<'static> {
 }
 
 /// All places of one rule, as one drawing.
-fn finding(group: &Group) -> String {
+pub(super) fn finding(group: &Group) -> String {
     let drawn = group.places.get(..DRAWN_PLACES).unwrap_or(&group.places);
     let head = group.severity.name().len().saturating_add(group.rule.len()).saturating_add(4);
     let title = wrapped(&group.title, WIDTH.saturating_sub(head)).join("\n");

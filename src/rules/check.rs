@@ -36,7 +36,7 @@ pub(super) struct Issue {
 pub(super) struct Scope {
     names: Vec<(String, Type)>,
     /// Names that exist elsewhere, with what it takes to use them.
-    withheld: Vec<(&'static str, &'static str)>,
+    withheld: Vec<(String, &'static str)>,
 }
 
 impl Scope {
@@ -45,8 +45,8 @@ impl Scope {
     }
 
     /// Says why `name` cannot be used.
-    pub(super) fn withhold(&mut self, name: &'static str, reason: &'static str) {
-        self.withheld.push((name, reason));
+    pub(super) fn withhold(&mut self, name: impl Into<String>, reason: &'static str) {
+        self.withheld.push((name.into(), reason));
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Type> {
@@ -55,7 +55,7 @@ impl Scope {
 
     /// The message and help for a name that is not there.
     pub(super) fn missing(&self, name: &str) -> (String, Option<String>) {
-        if let Some((_, reason)) = self.withheld.iter().find(|(withheld, _)| *withheld == name) {
+        if let Some((_, reason)) = self.withheld.iter().find(|(withheld, _)| withheld == name) {
             return (format!("there is no `{name}` here"), Some((*reason).to_owned()));
         }
         let names = self.names.iter().map(|(name, _)| name.as_str());

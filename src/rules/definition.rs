@@ -2,8 +2,20 @@
 
 use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_saphyr::Spanned;
+
+/// What a rule is evaluated over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Subject {
+    /// One system: its facts are names of their own (`fstab`, `kernels`).
+    #[default]
+    System,
+    /// Two systems, or one before and after a change (`bootproof diff`): `before` and `after` are their facts,
+    /// `changes` is what differs.
+    Change,
+}
 
 /// One rule. The file is named after its id: `rules/<subject>/<id>.yaml`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -23,6 +35,10 @@ pub(super) struct RuleFile {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) decides: Vec<Spanned<String>>,
+    /// `system` (as when left out): the rule looks at one system. `change`: it looks at two, which are `before` and
+    /// `after`, and at their `changes`; `bootproof diff` evaluates it.
+    #[serde(default)]
+    pub(super) on: Subject,
     /// CEL: the list to walk, one evaluation for each item, which is `it`. Left out: evaluated once.
     #[serde(default)]
     #[schemars(with = "Option<String>")]

@@ -18,10 +18,12 @@ use super::load::{MESSAGE, Plan, Remedy, Rule, severity_of};
 use super::shell;
 use super::snippet::Lines;
 use super::value::{self, Boxed, Object, Unknown};
-use super::{Evaluation, Input};
+use super::{ChangeInput, Evaluation, Input};
+use crate::changes::Changes;
 use crate::finding::{Finding, Fix};
 use crate::place::Place;
 use crate::report::NotEvaluated;
+use crate::source::Tree;
 use crate::target::{Target, TargetView};
 
 /// What all rules read.
@@ -101,14 +103,52 @@ pub(super) fn evaluate(
     facts: &impl Serialize,
     input: &Input<'_>,
 ) -> Evaluation {
-    let world = World {
-        env: Arc::clone(env),
-        facts: Facts { cel: serialized(facts), tera: Mutex::default() },
-        targets: input.targets.iter().map(|target| TargetValues::of(target, input)).collect(),
-        lines: Lines::of(input.tree),
-    };
-    let outcomes: Vec<Outcome> = rules.par_iter().map(|rule| run(rule, &world)).collect();
+    let targets = TargetValues::of(input.targets, input.boots, |boot| &boot.target);
+    World::new(env, facts, targets, input.tree).evaluate(rules)
+}
 
+/// Evaluates rules on changes. Places and lines are those of the system after the change.
+pub(super) fn evaluate_change(
+    rules: &[&Rule],
+    env: &Arc<Env>,
+    before: &impl Serialize,
+    after: &impl Serialize,
+    input: &ChangeInput<'_>,
+) -> Evaluation {
+    if rules.is_empty() {
+        return Evaluation::default();
+    }
+    let targets = TargetValues::of(input.targets, input.boots, |boot| &boot.target);
+    let pair = Pair { before, after, changes: input.changes };
+    World::new(env, &pair, targets, input.after).evaluate(rules)
+}
+
+/// What the names of a rule on a change stand for.
+#[derive(Serialize)]
+struct Pair<'a, B, A> {
+    before: &'a B,
+    after: &'a A,
+    changes: &'a Changes,
+}
+
+impl<'a> World<'a> {
+    fn new(env: &Arc<Env>, facts: &impl Serialize, targets: Vec<TargetValues<'a>>, tree: &'a Tree) -> Self {
+        Self {
+            env: Arc::clone(env),
+            facts: Facts { cel: serialized(facts), tera: Mutex::default() },
+            targets,
+            lines: Lines::of(tree),
+        }
+    }
+
+    fn evaluate(&self, rules: &[&Rule]) -> Evaluation {
+        let outcomes = rules.par_iter().map(|rule| run(rule, self)).collect();
+        collected(rules, outcomes)
+    }
+}
+
+/// What all rules came to, in the order of reports.
+fn collected(rules: &[&Rule], outcomes: Vec<Outcome>) -> Evaluation {
     let mut evaluation = Evaluation::default();
     let mut findings = Vec::new();
     for (rule, outcome) in rules.iter().zip(outcomes) {
@@ -131,9 +171,13 @@ pub(super) fn evaluate(
 }
 
 impl<'a> TargetValues<'a> {
-    fn of(target: &'a Target, input: &Input<'_>) -> Self {
-        let boots: Vec<_> = input.boots.iter().filter(|boot| boot.target == target.name).collect();
-        Self { target, view: serialized(&TargetView::from(target)), boots: serialized(&boots) }
+    /// The targets with those of `boots` that are `on` them.
+    fn of<B: Serialize>(targets: &'a [Target], boots: &[B], on: impl Fn(&B) -> &str) -> Vec<Self> {
+        let values = |target: &'a Target| {
+            let boots: Vec<&B> = boots.iter().filter(|boot| on(boot) == target.name).collect();
+            Self { target, view: serialized(&TargetView::from(target)), boots: serialized(&boots) }
+        };
+        targets.iter().map(values).collect()
     }
 }
 

@@ -5,12 +5,13 @@
 
 use serde::Deserialize;
 
-use super::{Evaluation, Input, RuleSet};
+use super::{ChangeInput, Evaluation, Input, RuleSet};
+use crate::changes::{Comparison, Side};
 use crate::facts::{Facts, Limits};
 use crate::finding::{Finding, Fix};
 use crate::simulate::simulate;
 use crate::source::Tree;
-use crate::target::{SAME, select};
+use crate::target::{SAME, Target, select};
 
 /// What `expect.yaml` says.
 #[derive(Debug, Default, Deserialize)]
@@ -72,22 +73,48 @@ impl Expectation {
     /// Runs the rule called `rule` over `tree` and returns what differs from what is expected, a sentence each.
     #[must_use]
     pub fn check(&self, rules: &RuleSet, rule: &str, tree: &Tree) -> Vec<String> {
-        let wanted = if self.targets.is_empty() { vec![SAME.to_owned()] } else { self.targets.clone() };
-        let targets = match select(&wanted) {
+        let targets = match self.select(rules, rule) {
             Ok(targets) => targets,
-            Err(error) => return vec![error.to_string()],
+            Err(wrong) => return wrong,
         };
+        let facts = Facts::gather(tree, &Limits::default());
+        let boots = simulate(&facts, &targets);
+        let input = Input { facts: &facts, targets: &targets, boots: &boots, tree };
+        self.compare(rule, &rules.evaluate_only(rule, &input))
+    }
+
+    /// Runs the rule on changes called `rule` over two systems and returns what differs from what is expected.
+    #[must_use]
+    pub fn check_change(&self, rules: &RuleSet, rule: &str, before: Tree, after: Tree) -> Vec<String> {
+        let targets = match self.select(rules, rule) {
+            Ok(targets) => targets,
+            Err(wrong) => return wrong,
+        };
+        let read = |tree| Side::read(tree, &Limits::default(), &targets);
+        let (before, after) = (read(before), read(after));
+        let Comparison { changes, boots, .. } = Comparison::of(&before, &after);
+        let input = ChangeInput {
+            facts: (&before.facts, &after.facts),
+            changes: &changes,
+            targets: &targets,
+            boots: &boots,
+            after: &after.tree,
+        };
+        self.compare(rule, &rules.evaluate_change_only(rule, &input))
+    }
+
+    /// The targets to run.
+    fn select(&self, rules: &RuleSet, rule: &str) -> Result<Vec<Target>, Vec<String>> {
+        let wanted = if self.targets.is_empty() { vec![SAME.to_owned()] } else { self.targets.clone() };
+        let targets = select(&wanted).map_err(|error| vec![error.to_string()])?;
         // A rule that is for none of these would pass any near miss; say so unless that is the point.
         if let Some(rule) = rules.get(rule)
             && self.targets.is_empty()
             && !targets.iter().any(|target| rule.is_for(target))
         {
-            return vec![format!("`{}` is not for `{SAME}`: say which `targets` to run", rule.id)];
+            return Err(vec![format!("`{}` is not for `{SAME}`: say which `targets` to run", rule.id)]);
         }
-        let facts = Facts::gather(tree, &Limits::default());
-        let boots = simulate(&facts, &targets);
-        let input = Input { facts: &facts, targets: &targets, boots: &boots, tree };
-        self.compare(rule, &rules.evaluate_only(rule, &input))
+        Ok(targets)
     }
 
     fn compare(&self, rule: &str, evaluation: &Evaluation) -> Vec<String> {

@@ -12,11 +12,12 @@ use serde_saphyr::Spanned;
 use tera::Tera;
 
 use super::check::{Checked, Issue, Scope, check, quoted, suggest};
-use super::definition::{FixStep, Replace, RuleFile};
+use super::definition::{FixStep, Replace, RuleFile, Subject};
 use super::error::{RuleError, Scalar};
 use super::types::{Builder, Kind, Type, Types};
 use super::yaml::{self, bytes};
 use super::{functions, shell, template};
+use crate::changes::{BootChange, Changes};
 use crate::finding::Severity;
 use crate::place::Place;
 use crate::simulate::Boot;
@@ -31,20 +32,48 @@ pub(super) struct Language {
     types: Types,
     target: Type,
     boots: Type,
+    /// The facts of one system as a whole.
+    system: Type,
+    changes: Type,
+    boot_changes: Type,
 }
 
 impl Language {
-    /// Reads the schemas of targets, boots, and of the facts `F`.
+    /// Reads the schemas of targets, boots, changes, and of the facts `F`.
     pub(super) fn new<F: JsonSchema>() -> Result<Self, cel::DeclarationError> {
         let mut builder = Builder::new();
-        let schemas =
-            [builder.add::<F>(), builder.add::<TargetView>(), builder.add::<Boot>(), builder.add::<Place>()];
+        let schemas = [
+            builder.add::<F>(),
+            builder.add::<TargetView>(),
+            builder.add::<Boot>(),
+            builder.add::<Place>(),
+            builder.add::<Changes>(),
+            builder.add::<BootChange>(),
+        ];
         let mut reader = builder.finish();
-        let [facts, target, boot, place] = &schemas;
+        let [facts, target, boot, place, changes, boot_change] = &schemas;
         let (target, boot) = (reader.of(target), reader.of(boot));
+        let (changes, boot_change) = (reader.of(changes), reader.of(boot_change));
         reader.of(place);
+        let system = reader.of(facts);
         let types = reader.into_types(facts);
-        Ok(Self { env: Arc::new(functions::environment()?), types, target, boots: Type::list(boot) })
+        Ok(Self {
+            env: Arc::new(functions::environment()?),
+            types,
+            target,
+            boots: Type::list(boot),
+            system,
+            changes,
+            boot_changes: Type::list(boot_change),
+        })
+    }
+
+    /// What `boots` is in a rule on `subject`.
+    fn boots(&self, subject: Subject) -> &Type {
+        match subject {
+            Subject::System => &self.boots,
+            Subject::Change => &self.boot_changes,
+        }
     }
 }
 
@@ -59,6 +88,8 @@ pub struct Rule {
     pub severities: Vec<Severity>,
     /// Entries of the failure-mode catalogue that it decides.
     pub decides: Vec<String>,
+    /// Whether it looks at one system or at a change of one.
+    pub on: Subject,
     /// The targets it is for: names, classes, `all`, `others`; none where the target does not matter.
     pub targets: Option<Vec<String>>,
     /// What is wrong, as the template it is.
@@ -138,6 +169,9 @@ pub(super) struct Step {
     pub(super) template: Option<String>,
 }
 
+/// The names that only a rule on a change has.
+const CHANGE_NAMES: [&str; 3] = ["before", "after", "changes"];
+
 /// Name of the message's template.
 pub(super) const MESSAGE: &str = "message";
 
@@ -191,7 +225,7 @@ impl Loader<'_> {
         }
         let when = self.typed(&file.when, &scope, &Kind::Bool, "a condition");
         let at = self.place(file.at.as_ref(), &file, &scope);
-        let entry = self.entry(file.entry.as_ref(), &scope);
+        let entry = self.entry(file.entry.as_ref(), file.on, &scope);
         let severity = self.severity(&file.severity, &scope);
         let mut tera = Tera::new();
         tera.autoescape_on([shell::COMMAND, shell::LINE]);
@@ -218,6 +252,7 @@ impl Loader<'_> {
             title: file.title.value,
             severities,
             decides: file.decides.into_iter().map(|entry| entry.value).collect(),
+            on: file.on,
             targets: file.targets.map(|targets| targets.into_iter().map(|target| target.value).collect()),
             message: file.message.value,
             why: file.why.value,
@@ -268,12 +303,31 @@ impl Loader<'_> {
 
     fn scope(&self, file: &RuleFile) -> Scope {
         let mut scope = Scope::default();
-        for (name, of) in &self.language.types.facts {
-            scope.declare(name.clone(), of.clone());
+        match file.on {
+            Subject::System => {
+                for (name, of) in &self.language.types.facts {
+                    scope.declare(name.clone(), of.clone());
+                }
+                for name in CHANGE_NAMES {
+                    scope.withhold(name, "a rule that compares two systems says so: `on: change`");
+                }
+            }
+            Subject::Change => {
+                let of = [&self.language.system, &self.language.system, &self.language.changes];
+                for (name, of) in CHANGE_NAMES.into_iter().zip(of) {
+                    scope.declare(name, of.clone());
+                }
+                for name in self.language.types.facts.keys() {
+                    scope.withhold(
+                        name.clone(),
+                        "of two systems, say which: a fact is a field of `before` or of `after`",
+                    );
+                }
+            }
         }
         if file.targets.is_some() {
             scope.declare("target", self.language.target.clone());
-            scope.declare("boots", self.language.boots.clone());
+            scope.declare("boots", self.language.boots(file.on).clone());
         } else {
             scope.withhold("target", "a rule that reads the target says for which: `targets: [all]`");
             scope.withhold("boots", "a rule that reads the boots says on which target: `targets: [all]`");
@@ -338,9 +392,14 @@ impl Loader<'_> {
         Some(checked.expr)
     }
 
-    fn entry(&mut self, entry: Option<&Spanned<String>>, scope: &Scope) -> Option<IdedExpr> {
+    fn entry(
+        &mut self,
+        entry: Option<&Spanned<String>>,
+        subject: Subject,
+        scope: &Scope,
+    ) -> Option<IdedExpr> {
         let Some(entry) = entry else {
-            let Kind::List(boot) = &self.language.boots.kind else { return None };
+            let Kind::List(boot) = &self.language.boots(subject).kind else { return None };
             let is_boot = scope.get("it").is_some_and(|it| it.kind == boot.kind);
             let checked = check("it.entry", &self.language.env, &self.language.types, scope);
             return checked.ok().filter(|_| is_boot).map(|checked| checked.expr);

@@ -36,9 +36,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use schemars::Schema;
 
+pub use definition::Subject;
 pub use error::RuleError;
 pub use load::{Remedy, RemedyStep, Rule};
 
+use crate::changes::{BootChange, Changes};
 use crate::facts::Facts;
 use crate::finding::Finding;
 use crate::report::NotEvaluated;
@@ -60,6 +62,21 @@ pub struct Input<'a> {
     pub boots: &'a [Boot],
     /// The system, for the lines that findings point at.
     pub tree: &'a Tree,
+}
+
+/// What rules on a change are evaluated over.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangeInput<'a> {
+    /// The facts before the change and after it.
+    pub facts: (&'a Facts, &'a Facts),
+    /// What differs.
+    pub changes: &'a Changes,
+    /// The targets asked for.
+    pub targets: &'a [Target],
+    /// How each entry fares on each of these, before and after.
+    pub boots: &'a [BootChange],
+    /// The system after the change, for the lines that findings point at.
+    pub after: &'a Tree,
 }
 
 /// What the rules came to.
@@ -168,16 +185,36 @@ impl RuleSet {
         check::nearest(id, self.rules.iter().map(|rule| rule.id.as_str()))
     }
 
-    /// Evaluates all rules.
+    /// Evaluates all rules that look at one system.
     #[must_use]
     pub fn evaluate(&self, input: &Input<'_>) -> Evaluation {
-        eval::evaluate(&self.rules.iter().collect::<Vec<_>>(), &self.language.env, input.facts, input)
+        eval::evaluate(&self.on(Subject::System), &self.language.env, input.facts, input)
     }
 
-    /// Evaluates the rule called `id` alone.
+    /// Evaluates all rules that look at a change.
+    #[must_use]
+    pub fn evaluate_change(&self, input: &ChangeInput<'_>) -> Evaluation {
+        let (before, after) = input.facts;
+        eval::evaluate_change(&self.on(Subject::Change), &self.language.env, before, after, input)
+    }
+
+    /// Evaluates the rule called `id` alone, if it looks at one system.
     #[must_use]
     pub fn evaluate_only(&self, id: &str, input: &Input<'_>) -> Evaluation {
-        eval::evaluate(&self.get(id).into_iter().collect::<Vec<_>>(), &self.language.env, input.facts, input)
+        let rules: Vec<&Rule> = self.on(Subject::System).into_iter().filter(|rule| rule.id == id).collect();
+        eval::evaluate(&rules, &self.language.env, input.facts, input)
+    }
+
+    /// Evaluates the rule called `id` alone, if it looks at a change.
+    #[must_use]
+    pub fn evaluate_change_only(&self, id: &str, input: &ChangeInput<'_>) -> Evaluation {
+        let rules: Vec<&Rule> = self.on(Subject::Change).into_iter().filter(|rule| rule.id == id).collect();
+        let (before, after) = input.facts;
+        eval::evaluate_change(&rules, &self.language.env, before, after, input)
+    }
+
+    fn on(&self, subject: Subject) -> Vec<&Rule> {
+        self.rules.iter().filter(|rule| rule.on == subject).collect()
     }
 }
 

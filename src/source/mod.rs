@@ -267,10 +267,17 @@ impl Tree {
         Self { backend, origin, live, incomplete, directories: Memo::default(), watcher: None }
     }
 
-    /// Tells `watcher` the path of each file that is opened from now on, so that it can be shown what takes long.
+    /// Tells `watcher` the path of each file that is opened from now on, so that it can be shown what takes long, or
+    /// noted what was read. Who was told before still is.
     #[must_use]
     pub fn watched(mut self, watcher: impl Fn(&Path) + Send + Sync + 'static) -> Self {
-        self.watcher = Some(Box::new(watcher));
+        self.watcher = Some(match self.watcher.take() {
+            None => Box::new(watcher),
+            Some(before) => Box::new(move |path| {
+                before(path);
+                watcher(path);
+            }),
+        });
         self
     }
 

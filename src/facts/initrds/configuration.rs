@@ -11,6 +11,7 @@ use crate::facts::{Found, Gather};
 use crate::initrd::{Image, Kind};
 use crate::known::Known;
 use crate::place::Place;
+use crate::secrets::Masker;
 
 /// A configuration file that an image has a copy of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -23,7 +24,7 @@ pub struct Copy {
     pub differs: bool,
     /// Whether the one in the root was changed after the image was made; false if the root has none.
     pub newer_in_root: bool,
-    /// Lines that only one of the two has, shortened: `-` for the image's, `+` for the root's.
+    /// Lines that only one of the two has, shortened and without secrets: `-` for the image's, `+` for the root's.
     pub difference: Vec<String>,
     /// The file in the root, or the image if the root has none.
     pub at: Place,
@@ -42,12 +43,12 @@ pub struct Newer {
 
 /// Seconds by which a file must be newer than the image. Files that were all written in one go (a checkout, a tar
 /// unpacked without its times) are not.
-const TOLERANCE: i64 = 600;
+pub(crate) const TOLERANCE: i64 = 600;
 
 /// Lines of a difference that are shown.
 const SHOWN_LINES: usize = 6;
 
-/// Bytes of a shown line.
+/// Characters of a shown line.
 const SHOWN_LENGTH: usize = 120;
 
 /// Whether the image's text at `path` is a copy of the root's configuration.
@@ -139,8 +140,9 @@ fn difference(path: &str, image: &[u8], root: &[u8]) -> Vec<String> {
         for (line, count) in mine {
             let missing = theirs.get(line).copied().unwrap_or(0) < *count;
             if missing && !is_builders(line) && !(no_arrays && is_array(line)) {
-                let shown = crate::source::escape_bytes(line.get(..SHOWN_LENGTH).unwrap_or(line));
-                lines.push(format!("{sign}{shown}"));
+                let line = Masker::of(path).line(&String::from_utf8_lossy(line));
+                let shown: String = line.chars().take(SHOWN_LENGTH).collect();
+                lines.push(format!("{sign}{}", crate::source::escape_bytes(shown.as_bytes())));
             }
         }
     }
@@ -192,7 +194,7 @@ fn is_read(name: &str) -> bool {
 }
 
 /// The files and folders (with a slash behind) that what built `initrd` reads.
-fn sources(initrd: &Initrd) -> Vec<&'static str> {
+pub(crate) fn sources(initrd: &Initrd) -> Vec<&'static str> {
     let mut sources = match initrd.kind.get() {
         Some(Kind::Dracut) => vec!["etc/dracut.conf", "etc/dracut.conf.d/", "etc/modprobe.d/"],
         Some(Kind::InitramfsTools) => vec![

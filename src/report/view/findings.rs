@@ -289,7 +289,7 @@ pub(super) fn each_once<T: Ord + Clone>(items: impl IntoIterator<Item = T>) -> V
 }
 
 /// What is missing, each with the rules that wait for it.
-pub(super) fn needs(not_evaluated: &[NotEvaluated]) -> Vec<Need> {
+pub(in super::super) fn needs(not_evaluated: &[NotEvaluated]) -> Vec<Need> {
     let mut needs: Vec<Need> = Vec::new();
     for item in not_evaluated {
         let (what, rule) = (shown(&item.needs), shown(&item.rule));

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub(super) use boots::{Cell, Entry, TargetRow};
 pub(super) use chains::{Chain, Said, StepState, StepView, Way};
-pub(super) use findings::{Group, Message, Need, PlaceView, Snippet};
+pub(super) use findings::{Group, Message, Need, PlaceView, Snippet, needs};
 pub(super) use remedies::FixView;
 
 use super::escape::shown;
@@ -31,6 +31,8 @@ pub(super) struct View {
     pub(super) version: &'static str,
     /// Whether rules were applied, so that there is something to say of findings.
     pub(super) whole: bool,
+    /// The heading over the findings.
+    pub(super) findings_title: &'static str,
     /// What the user called the system.
     pub(super) source: String,
     /// The system in words: `CentOS release 6.10 (Final), x86_64`.
@@ -77,6 +79,7 @@ impl View {
         Self {
             version: report.tool.version,
             whole: part == Part::Whole,
+            findings_title: "Findings",
             source: shown(&report.system.source),
             system: shown(&system_words(&report.system.system)),
             verdict: report.verdict,
@@ -171,7 +174,7 @@ fn headline(report: &Report) -> String {
 }
 
 /// `db1, CentOS release 6.10 (Final), x86_64`, as far as it is known.
-fn system_words(system: &System) -> String {
+pub(super) fn system_words(system: &System) -> String {
     let name = system.pretty_name.clone().or_else(|| {
         let id = system.id.clone()?;
         Some(system.version_id.iter().fold(id, |id, version| format!("{id} {version}")))

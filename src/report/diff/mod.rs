@@ -1,0 +1,43 @@
+//! Renders a comparison of two systems: for a terminal, for tickets, as a page. JSON is [`super::json::render_any`].
+
+mod text;
+mod view;
+
+use super::templates;
+use super::text::Colour;
+use crate::diff::DiffReport;
+use view::DiffView;
+
+const MARKDOWN: [(&str, &str); 3] = [
+    ("diff.md", include_str!("../../../reports/diff.md")),
+    ("findings.md", include_str!("../../../reports/findings.md")),
+    ("fix.md", include_str!("../../../reports/fix.md")),
+];
+
+const HTML: [(&str, &str); 3] = [
+    ("diff.html", include_str!("../../../reports/diff.html")),
+    ("findings.html", include_str!("../../../reports/findings.html")),
+    ("report.css", include_str!("../../../reports/report.css")),
+];
+
+/// The comparison for a terminal.
+#[must_use]
+pub fn text(report: &DiffReport, colour: Colour) -> String {
+    text::render(&DiffView::of(report), colour)
+}
+
+/// The comparison for tickets and merge requests.
+///
+/// # Errors
+/// A mistake in the built-in template, which the tests exclude.
+pub fn markdown(report: &DiffReport) -> tera::TeraResult<String> {
+    templates::fill("diff.md", &MARKDOWN, &DiffView::of(report))
+}
+
+/// The comparison as one page.
+///
+/// # Errors
+/// A mistake in the built-in templates, which the tests exclude.
+pub fn html(report: &DiffReport) -> tera::TeraResult<String> {
+    templates::fill("diff.html", &HTML, &DiffView::of(report))
+}
