@@ -63,6 +63,10 @@ fn page(rule: &Rule) -> String {
     facts(&mut out, rule);
     heading(&mut out, "WHY IT MATTERS");
     markdown(&mut out, &rule.why, INDENT);
+    if let Some(see) = &rule.see {
+        heading(&mut out, "HOW TO SEE IT YOURSELF");
+        markdown(&mut out, see, INDENT);
+    }
     heading(&mut out, "HOW TO MEND IT");
     for (number, step) in (1..).zip(&rule.remedy) {
         remedy(&mut out, number, step);

@@ -66,9 +66,13 @@ pub(super) struct RuleFile {
     /// Tera: what is wrong here, in a sentence.
     #[schemars(with = "String")]
     pub(super) message: Spanned<String>,
-    /// Markdown: why it matters and how to see it oneself. Not a template: `explain` prints it without a system.
+    /// Markdown: why it matters. Not a template: `explain` prints it without a system.
     #[schemars(with = "String")]
     pub(super) why: Spanned<String>,
+    /// Markdown: how to see it oneself on the system, with a command and what it shows.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) see: Option<Spanned<String>>,
     /// How to mend it, step by step.
     #[schemars(with = "Vec<FixStep>")]
     pub(super) fix: Spanned<Vec<FixStep>>,

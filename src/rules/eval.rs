@@ -320,7 +320,7 @@ impl Case<'_> {
             message,
             snippet: self.world.lines.line(&at),
             at,
-            why: self.rule.why.trim().to_owned(),
+            why: self.rule.reason(),
             fix,
             refs: self.rule.refs.clone(),
             fingerprint: String::new(),

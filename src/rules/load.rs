@@ -96,6 +96,8 @@ pub struct Rule {
     pub message: String,
     /// Why it matters, in Markdown.
     pub why: String,
+    /// How to see it oneself, in Markdown.
+    pub see: Option<String>,
     /// The remedy's steps, as the templates they are.
     pub remedy: Vec<RemedyStep>,
     /// Sources.
@@ -107,6 +109,12 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Why it matters and how to see it oneself, as findings tell it.
+    pub(super) fn reason(&self) -> String {
+        let parts = [Some(self.why.as_str()), self.see.as_deref()];
+        parts.into_iter().flatten().map(str::trim).collect::<Vec<_>>().join("\n\n")
+    }
+
     /// Whether it is evaluated when `target` is asked for; a rule to which targets do not matter always is.
     #[must_use]
     pub fn is_for(&self, target: &Target) -> bool {
@@ -256,6 +264,7 @@ impl Loader<'_> {
             targets: file.targets.map(|targets| targets.into_iter().map(|target| target.value).collect()),
             message: file.message.value,
             why: file.why.value,
+            see: file.see.map(|see| see.value),
             remedy,
             refs: file.refs,
             path: self.path.to_owned(),

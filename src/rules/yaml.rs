@@ -26,9 +26,9 @@ const STAND_INS: [(&str, &str); 7] = [
 ];
 
 /// The keys of a rule and of a step of its remedy.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "id", "title", "severity", "decides", "each", "targets", "let", "when", "at", "entry", "message", "why",
-    "fix", "refs", "if", "command", "replace", "advice", "with", "delete",
+    "see", "fix", "refs", "if", "command", "replace", "advice", "with", "delete",
 ];
 
 /// Reads the rule in `source`: what could be read, and all that is wrong with its shape. What is said of bytes after
