@@ -4,15 +4,18 @@
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
 pub mod apache;
+pub mod beancounters;
 pub mod blkid;
 pub mod bls;
 pub mod boot_sector;
+pub mod certificate;
 pub mod cmdline;
 pub mod corosync;
 pub mod crypttab;
 pub(crate) mod cursor;
 pub mod device_names;
 pub mod device_spec;
+pub mod df;
 pub mod dpkg;
 pub mod dracut_conf;
 pub mod drbd;
@@ -36,6 +39,7 @@ pub mod kernel_image;
 pub mod key_value;
 pub mod ld_so_conf;
 pub mod lines;
+pub mod lsattr;
 pub mod lsblk;
 pub mod luks_dump;
 pub mod lvm;
