@@ -212,3 +212,18 @@ fn the_schema_of_rules_knows_the_keys_that_rules_use() {
         assert!(keys.contains_key(key), "{key}");
     }
 }
+
+/// `INSTA_UPDATE=always cargo test --test rules_command` writes it anew.
+#[test]
+fn the_reference_of_the_facts_is_up_to_date() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/FACTS.md");
+    let (code, page, _) = run(&["schema", "facts", "--format", "markdown"]);
+    assert_eq!(code, 0);
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
+        fs::write(&path, &page).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap_or_default() == page,
+        "rules/FACTS.md is out of date: `INSTA_UPDATE=always cargo test --test rules_command` writes it anew"
+    );
+}

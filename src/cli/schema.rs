@@ -1,4 +1,4 @@
-//! `bootproof schema`: the shapes of what is read and written, as JSON Schema.
+//! `bootproof schema`: the shapes of what is read and written, as JSON Schema, or as a page for people.
 
 use std::process::ExitCode;
 
@@ -8,6 +8,7 @@ use super::output;
 use crate::diff::DiffReport;
 use crate::facts::Facts;
 use crate::report::Report;
+use crate::rules::reference::markdown;
 use crate::target::Target;
 
 /// Prints a JSON schema: of the facts, the reports, a rule file, a target file.
@@ -16,6 +17,17 @@ pub(crate) struct SchemaArgs {
     /// Of what.
     #[arg(value_enum)]
     pub(crate) of: SchemaOf,
+    /// JSON Schema, for editors and programs; or Markdown with a table for each structure.
+    #[arg(long, short = 'f', value_enum, default_value_t)]
+    pub(crate) format: SchemaFormat,
+}
+
+/// How a schema is printed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    #[default]
+    Json,
+    Markdown,
 }
 
 /// What has a schema.
@@ -35,12 +47,16 @@ pub(crate) enum SchemaOf {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<ExitCode> {
-    match args.of {
-        SchemaOf::Facts => output::print_json(&schemars::schema_for!(Facts))?,
-        SchemaOf::Report => output::print_json(&schemars::schema_for!(Report))?,
-        SchemaOf::Diff => output::print_json(&schemars::schema_for!(DiffReport))?,
-        SchemaOf::Rule => output::print_json(&crate::rules::schema())?,
-        SchemaOf::Target => output::print_json(&schemars::schema_for!(Target))?,
+    let (title, schema) = match args.of {
+        SchemaOf::Facts => ("The facts", schemars::schema_for!(Facts)),
+        SchemaOf::Report => ("The report", schemars::schema_for!(Report)),
+        SchemaOf::Diff => ("The report on a change", schemars::schema_for!(DiffReport)),
+        SchemaOf::Rule => ("A rule file", crate::rules::schema()),
+        SchemaOf::Target => ("A target file", schemars::schema_for!(Target)),
+    };
+    match args.format {
+        SchemaFormat::Json => output::print_json(&schema)?,
+        SchemaFormat::Markdown => output::print(&markdown(title, schema.as_value()))?,
     }
     Ok(ExitCode::SUCCESS)
 }

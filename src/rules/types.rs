@@ -160,8 +160,7 @@ impl Builder {
 
     /// The reader of all schemas that were added.
     pub(super) fn finish(mut self) -> Reader {
-        let definitions = self.generator.take_definitions(true);
-        Reader { definitions, read: HashMap::new(), unnamed: 0, types: Types::default() }
+        Reader::new(self.generator.take_definitions(true))
     }
 }
 
@@ -175,6 +174,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// A reader of schemas that name these definitions.
+    pub(super) fn new(definitions: Map<String, Value>) -> Self {
+        Self { definitions, read: HashMap::new(), unnamed: 0, types: Types::default() }
+    }
+
     /// The types read, with `facts` as the structure whose fields are the top-level names.
     pub(super) fn into_types(mut self, facts: &Value) -> Types {
         if let Kind::Object(name) = self.of(facts).kind {

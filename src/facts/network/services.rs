@@ -15,6 +15,7 @@ use crate::place::Place;
 /// Which managers run at boot: each with what enables it, null where nothing does. Unknown when the input has no links
 /// of any service.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "NetworkServices")]
 pub struct Services {
     /// ifupdown: `networking.service`.
     pub ifupdown: Known<Option<Place>>,
