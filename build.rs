@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// Folders of platforms and log signatures, which have other shapes and other readers.
-const OTHER_DATA: &[&str] = &["targets", "console"];
+/// Folders of platforms, log signatures and tables, which have other shapes and other readers.
+const OTHER_DATA: &[&str] = &["targets", "console", "data"];
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());

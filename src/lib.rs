@@ -27,8 +27,10 @@
 
 pub mod changes;
 pub mod cli;
+pub mod cpu_level;
 pub mod diff;
 pub mod drivers;
+pub mod dropped;
 pub mod facts;
 pub mod finding;
 pub mod initrd;

@@ -29,7 +29,7 @@ fn from_folder(folder: &Path) -> Result<RuleSet, Vec<RuleError>> {
     let mut rules = RuleSet::empty()?;
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() && !["targets", "console"].contains(&name(&path)) {
+        if path.is_dir() && !["targets", "console", "data"].contains(&name(&path)) {
             rules.load_dir(&path)?;
         }
     }

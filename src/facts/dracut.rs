@@ -9,8 +9,8 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Gather;
 use super::setting::{Misread, Named, Setting};
+use super::{Gather, Known};
 use crate::parse::dracut_conf::{self, List, ListWord, Origin};
 use crate::parse::shell_vars::{self, ShellVars};
 use crate::place::Place;
@@ -23,6 +23,8 @@ pub struct Dracut {
     pub installed: bool,
     /// The files that it reads, in order.
     pub files: Vec<String>,
+    /// dracut's own modules that are installed (`modules.d`), without their numbers. Unknown if the input does not hold that folder.
+    pub modules: Known<Vec<String>>,
     /// `add_drivers`: kernel modules put into the image beside those that it needs. Dashes as underscores.
     pub add_drivers: Vec<Named>,
     /// `force_drivers`: put into the image and loaded early.
@@ -148,6 +150,7 @@ pub fn gather(gather: &Gather<'_>) -> Dracut {
     let mut dracut = Dracut {
         installed: programs.iter().any(|path| gather.tree.exists(path)),
         files: files.iter().map(|file| file.path.to_string()).collect(),
+        modules: modules(gather),
         add_drivers: reader.names("add_drivers", true),
         force_drivers: reader.names("force_drivers", true),
         omit_drivers: reader.names("omit_drivers", true).into_iter().map(OmittedDriver::new).collect(),
@@ -172,6 +175,21 @@ pub fn gather(gather: &Gather<'_>) -> Dracut {
     dracut.add_dracutmodules.extend(reader.names("force_add_dracutmodules", false));
     dracut.is_hostonly = dracut.hostonly.as_ref().is_some_and(|setting| setting.value == "yes");
     dracut
+}
+
+/// The names in `modules.d`: two digits and the name, or an older system's folder of the same form.
+fn modules(gather: &Gather<'_>) -> Known<Vec<String>> {
+    let folders = ["usr/lib/dracut/modules.d", "usr/share/dracut/modules.d"];
+    let names =
+        folders.iter().find_map(|folder| gather.tree.list(folder).ok().filter(|names| !names.is_empty()));
+    let Some(names) = names else { return Known::unknown("`usr/lib/dracut/modules.d`") };
+    let name = |name: std::ffi::OsString| {
+        let name = name.into_string().ok()?;
+        Some(name.trim_start_matches(|first: char| first.is_ascii_digit()).to_owned())
+    };
+    let mut names: Vec<String> = names.into_iter().filter_map(name).collect();
+    names.sort();
+    Known::Known(names)
 }
 
 /// The files in reading order.

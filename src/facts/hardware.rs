@@ -2,12 +2,18 @@
 //! running system, or a rescue chroot with `/sys` bound into it).
 //!
 //! `/sys/block/NAME` is a link to the device's folder; each folder above it that stands for a device which a driver
-//! binds has a file `modalias` (Documentation/ABI/testing/sysfs-bus-pci and its kin).
+//! binds has a file `modalias` (Documentation/ABI/testing/sysfs-bus-pci and its kin). Reports list the PCI bus and the processor.
+
+mod cpu;
+mod pci;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Gather;
+pub use cpu::Cpu;
+pub use pci::{PciDevice, PciKind};
+
+use super::{Gather, Known};
 use crate::source::NodeKind;
 
 /// Bytes of a `modalias`; the kernel's own limit is a page.
@@ -24,6 +30,10 @@ pub struct Hardware {
     /// Whether UEFI has started it, and not BIOS; null if the input does not hold `/sys`. `/sys/firmware/efi` is there with
     /// UEFI alone.
     pub is_uefi: Option<bool>,
+    /// Its processor; null if the input does not describe it, or it is no x86-64.
+    pub cpu: Option<Cpu>,
+    /// The devices on its PCI bus. Unknown if the input does not describe them.
+    pub pci: Known<Vec<PciDevice>>,
 }
 
 /// A disk of the machine.
@@ -49,7 +59,12 @@ pub fn gather(gather: &Gather<'_>) -> Hardware {
         true => Some(true),
         false => gather.tree.exists("sys/firmware/acpi").then_some(false),
     };
-    Hardware { disks: disks.filter_map(|name| disk(gather, name)).collect(), is_uefi }
+    Hardware {
+        disks: disks.filter_map(|name| disk(gather, name)).collect(),
+        is_uefi,
+        cpu: cpu::gather(gather),
+        pci: pci::gather(gather),
+    }
 }
 
 fn disk(gather: &Gather<'_>, name: String) -> Option<Disk> {

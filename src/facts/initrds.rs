@@ -106,6 +106,9 @@ pub struct Initrd {
     pub image: Option<Arc<Image>>,
 }
 
+/// Where kdump-tools keeps its images.
+const KDUMP_FOLDER: &str = "var/lib/kdump";
+
 /// Files in `/boot` that are initrds by their names: what distributions, kdump and hand-made rebuilds use.
 fn is_initrd_name(name: &str) -> bool {
     let image = name.starts_with("initrd") || name.starts_with("initramfs") || name.starts_with("mkinitrd");
@@ -125,6 +128,12 @@ pub fn gather(gather: &Gather<'_>, boot: &BootConfig, asked: &[AskedFile]) -> Ve
         let node = gather.tree.symlink_metadata(&path);
         if node.is_ok_and(|node| node.kind == NodeKind::File) {
             paths.insert(path);
+        }
+    }
+    // Debian's kdump-tools keeps the crash kernel's images here.
+    for name in gather.tree.list(KDUMP_FOLDER).unwrap_or_default() {
+        if let Some(name) = name.to_str().filter(|name| name.starts_with("initrd.img-")) {
+            paths.insert(format!("{KDUMP_FOLDER}/{name}"));
         }
     }
     let mut users: Vec<(String, &BootEntry)> = Vec::new();
@@ -339,7 +348,7 @@ struct Names {
 impl Names {
     fn of(path: &str) -> Self {
         let name = path.rsplit('/').next().unwrap_or(path);
-        let is_kdump = name.contains("kdump");
+        let is_kdump = path.contains("kdump");
         let is_rescue = name.contains("rescue") || name.contains("fallback");
         let rest = ["initrd.img-", "initramfs-", "initrd-", "initrd.img.", "initrd"]
             .iter()

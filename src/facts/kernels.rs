@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Found, Gather, Known, Problem, ProblemKind};
 use crate::initrd::ModuleName;
+use crate::parse::dracut_conf::version_order;
 use crate::parse::kernel_config::KernelConfig;
 use crate::parse::kernel_image::{self, KernelImageError};
 use crate::place::Place;
@@ -46,8 +47,35 @@ pub struct Kernel {
     /// The machine as at the end of the release or in the configuration: `x86_64`, `aarch64`, `i686`; null if neither
     /// says.
     pub arch: Option<String>,
+    /// The first three numbers of the release; null if it does not start with two.
+    pub version: Option<KernelVersion>,
+    /// Whether no other kernel with an image, besides those for rescue, debugging and Xen, is newer.
+    pub is_newest: bool,
+    /// Whether it runs under Xen alone, as a guest that knows it is one (SUSE's and Red Hat's `kernel-xen`). Unknown if its name
+    /// and its configuration do not tell.
+    pub needs_xen: Known<bool>,
+    /// Its table of symbols, `boot/System.map-RELEASE` or the one beside its modules; null if neither is there.
+    pub system_map: Option<String>,
+    /// Whether `modules.builtin` is beside its modules.
+    pub has_builtin_list: bool,
+    /// Whether its virtio driver takes devices of virtio 1.0 (PCI 1af4:1040 and up), as Linux does since 4.0. Unknown for an
+    /// older release without configuration: vendors have ported it back.
+    pub takes_modern_virtio: Known<bool>,
+    /// The drivers and ciphers of `rules/drivers.yaml` that are built in. Unknown as long as nothing says what is.
+    pub built_in: Known<Vec<String>>,
     /// The image, or the module tree if there is no image.
     pub at: Place,
+}
+
+/// The numbers of a kernel's release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct KernelVersion {
+    /// `5` of `5.14.0`.
+    pub major: u32,
+    /// `14` of `5.14.0`.
+    pub minor: u32,
+    /// `0` of `5.14.0`.
+    pub patch: u32,
 }
 
 /// Modules of one folder outside `kernel/` whose age is looked at; real systems have a handful.
@@ -80,7 +108,22 @@ pub fn gather(gather: &Gather<'_>) -> Vec<Kernel> {
         };
         kernel
     };
-    releases.into_iter().map(one).collect()
+    let mut kernels: Vec<Kernel> = releases.into_iter().map(one).collect();
+    mark_newest(&mut kernels);
+    kernels
+}
+
+/// Marks the newest of the kernels that a machine is to run with.
+fn mark_newest(kernels: &mut [Kernel]) {
+    let is_usual = |kernel: &&Kernel| {
+        let special = ["xen", "debug", "rescue", "kdump"];
+        kernel.image.is_some() && !kernel.flavours.iter().any(|own| special.contains(&own.as_str()))
+    };
+    let usual = kernels.iter().filter(is_usual).map(|kernel| kernel.release.clone());
+    let newest = usual.max_by(|left, right| version_order(left, right));
+    for kernel in kernels.iter_mut() {
+        kernel.is_newest = newest.as_ref() == Some(&kernel.release);
+    }
 }
 
 fn kernel(
@@ -119,6 +162,17 @@ fn kernel(
         initrds: initrds.collect(),
         flavours: flavours(release),
         arch: arch(release, settings.as_ref()).or(read.arch),
+        version: version(release).map(|[major, minor, patch]| KernelVersion { major, minor, patch }),
+        is_newest: false,
+        needs_xen: needs_xen(release, settings.as_ref()),
+        system_map: [format!("boot/System.map-{release}"), in_tree("System.map")]
+            .into_iter()
+            .find(|path| is_file(gather, path)),
+        has_builtin_list: has_tree && is_file(gather, &in_tree("modules.builtin")),
+        takes_modern_virtio: takes_modern_virtio(release, settings.as_ref()),
+        built_in: Known::unknown(format!(
+            "`lib/modules/{release}/modules.builtin` or `boot/config-{release}`"
+        )),
         image,
         modules_dir,
         config,
@@ -193,6 +247,30 @@ fn compressions(release: &str, settings: Option<&KernelConfig>) -> Known<Vec<Str
         _ if version(release).is_some_and(|version| version < [2, 6, 30]) => {
             Known::Known(vec!["gzip".to_owned()])
         }
+        _ => Known::unknown(format!("`boot/config-{release}`")),
+    }
+}
+
+/// The kernels that Xen's own tree was the source of (`CONFIG_X86_XEN`, `X86_64_XEN`) have no drivers for anything else. Later ones
+/// with `xen` in their names may be usual kernels (`CONFIG_PARAVIRT`), which only their configuration tells.
+fn needs_xen(release: &str, settings: Option<&KernelConfig>) -> Known<bool> {
+    if let Some(settings) = settings.filter(|settings| !settings.is_empty()) {
+        return Known::Known(["X86_XEN", "X86_64_XEN"].iter().any(|option| settings.is_builtin(option)));
+    }
+    match flavours(release).iter().any(|flavour| flavour == "xen") {
+        false => Known::Known(false),
+        // Red Hat's and SUSE's came from Xen's tree until both gave them up.
+        true if release.ends_with("xen") => Known::Known(true),
+        true => Known::unknown(format!("`boot/config-{release}`")),
+    }
+}
+
+/// Linux 4.0 brought the driver for virtio 1.0, and with it the option `VIRTIO_PCI_LEGACY` for the older kind.
+fn takes_modern_virtio(release: &str, settings: Option<&KernelConfig>) -> Known<bool> {
+    match (version(release), settings.filter(|settings| !settings.is_empty())) {
+        (Some(version), _) if version >= [4, 0, 0] => Known::Known(true),
+        (_, Some(settings)) => Known::Known(settings.value("VIRTIO_PCI_LEGACY").is_some()),
+        (Some(version), None) if version < [3, 0, 0] => Known::Known(false),
         _ => Known::unknown(format!("`boot/config-{release}`")),
     }
 }

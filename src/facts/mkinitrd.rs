@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Gather;
 use super::modprobe::Modprobe;
 use super::setting::{Named, Setting};
+use super::{Gather, Known};
 use crate::parse::shell_vars::{self, Assignment};
 use crate::place::Place;
 use crate::source::{File, NodeKind};
@@ -89,6 +89,22 @@ pub fn gather(gather: &Gather<'_>, modprobe: &Modprobe) -> Mkinitrd {
         mkinitrd.default_kernel = vars.last("DEFAULTKERNEL").map(|found| Setting::new(found, &file.path));
     }
     mkinitrd
+}
+
+/// The programs that build an initrd, and how they are called.
+const BUILDERS: [&str; 6] =
+    ["dracut", "update-initramfs", "mkinitrd", "mkinitcpio", "make-initrd", "booster"];
+
+/// The builders that are there. Unknown if the input has no folder of programs.
+pub(super) fn builders(gather: &Gather<'_>) -> Known<Vec<String>> {
+    let folders = ["usr/sbin", "usr/bin", "sbin", "bin"];
+    let has_programs =
+        folders.iter().any(|folder| gather.tree.list(folder).is_ok_and(|names| !names.is_empty()));
+    if !has_programs || gather.tree.exists("sos_commands") {
+        return Known::unknown("the programs in `/usr/sbin` and `/usr/bin`");
+    }
+    let is_there = |name: &&&str| folders.iter().any(|folder| gather.tree.exists(format!("{folder}/{name}")));
+    Known::Known(BUILDERS.iter().filter(is_there).map(|name| (*name).to_owned()).collect())
 }
 
 /// dracut ships a `/sbin/mkinitrd` that only calls dracut.

@@ -5,24 +5,19 @@
 //! Facts serialize to the JSON that `bootproof facts` prints and that rules read under the same names; large tables
 //! that only the simulation needs are skipped there.
 
+pub mod added_drivers;
 pub mod asked;
-pub mod attributes;
-pub mod beancounters;
 pub mod block_devices;
 pub mod boot;
 pub mod boot_disks;
-pub mod clock;
 pub mod cluster;
 pub mod command_line;
-pub mod crypto_policy;
 pub mod crypttab;
+pub mod departing;
 pub mod device_caches;
-pub mod disk_sizes;
 pub mod dracut;
 pub mod esp;
 pub mod file_systems;
-pub mod fips;
-pub mod foreign_modules;
 pub mod fstab;
 mod gather;
 mod glob;
@@ -46,12 +41,11 @@ pub mod mounting;
 pub mod multipath;
 pub mod near;
 pub mod network;
+pub mod nvram;
 pub mod oracle_asm;
 pub mod packages;
 pub mod ppp;
 pub mod rescue;
-pub mod root_links;
-pub mod selinux;
 pub mod services;
 pub mod setting;
 pub mod space;
@@ -59,7 +53,6 @@ pub mod sysctl;
 pub mod system;
 pub mod tls;
 pub mod udev;
-pub mod unfinished;
 pub mod vendor_multipath;
 pub mod volumes;
 pub mod zfs;
@@ -87,10 +80,18 @@ pub struct Facts {
     pub grub: grub::GrubInstall,
     /// The EFI system partition and the loaders on it.
     pub esp: esp::Esp,
+    /// The firmware's boot entries. Unknown if the input does not list them.
+    pub nvram: Known<nvram::Nvram>,
     /// Partition tables and first sectors of the disks, as far as the input says.
     pub boot_disks: Vec<boot_disks::BootDisk>,
     /// Features of file systems, as far as the input says.
     pub file_systems: Vec<file_systems::FileSystem>,
+    /// How much room the mounted file systems have.
+    pub space: space::Space,
+    /// Drivers in use that a later release of the distribution drops.
+    pub departing: Vec<departing::Departing>,
+    /// Disk drivers from elsewhere than the kernel's package that some boot entries have and others lack.
+    pub added_drivers: Vec<added_drivers::AddedDriver>,
     /// The disks that the system has now, where the input says.
     pub hardware: hardware::Hardware,
     /// The programs that the kernel or an initrd may start first.
@@ -142,6 +143,9 @@ pub struct Facts {
     pub initramfs_tools: initramfs_tools::InitramfsTools,
     /// The settings of the older image builders.
     pub mkinitrd: mkinitrd::Mkinitrd,
+    /// The programs that build an initrd and are there: `dracut`, `update-initramfs`, `mkinitrd`, `mkinitcpio`, `make-initrd`, `booster`.
+    /// Unknown if the input holds no programs, as a report.
+    pub initrd_builders: Known<Vec<String>>,
     /// Whether the root is ready for a rebuild of its initrd from outside.
     pub rescue: rescue::Rescue,
     /// ifcfg-* files, routes, persistent interface names.
@@ -158,32 +162,6 @@ pub struct Facts {
     pub libraries: libraries::Libraries,
     /// TLS libraries, and what services ask of them.
     pub tls: tls::Tls,
-    /// Whether the hardware clock has local time.
-    pub clock: clock::Clock,
-    /// `chattr +i` and `+a` on files that a change of the system writes.
-    pub file_attributes: Vec<attributes::FileAttributes>,
-    /// Symbolic links where tools that work from outside expect files and folders.
-    pub root_links: Vec<root_links::RootLink>,
-    /// SELinux, as configured, and its labels.
-    pub selinux: selinux::Selinux,
-    /// Checksums of kernels that boot in FIPS mode.
-    pub fips: Vec<fips::KernelChecksum>,
-    /// The system-wide crypto policy.
-    pub crypto_policy: crypto_policy::CryptoPolicy,
-    /// Kernel modules that did not come with the kernels.
-    pub foreign_modules: foreign_modules::ForeignModules,
-    /// Space and inodes that mounted file systems have left.
-    pub space: Known<Vec<space::Space>>,
-    /// File systems that are mounted read-only though fstab does not ask for it.
-    pub read_only_mounts: Vec<space::ReadOnlyMount>,
-    /// What the kernel says of damaged file systems.
-    pub file_system_complaints: Vec<file_systems::Complaint>,
-    /// Work of the storage stack that has not ended: merges, moves, rebuilds.
-    pub unfinished: Vec<unfinished::Unfinished>,
-    /// How large the disks are.
-    pub disk_sizes: Known<Vec<disk_sizes::DiskSize>>,
-    /// What an OpenVZ kernel counts for its containers.
-    pub beancounters: Vec<beancounters::Beancounter>,
     /// What was asked for although nothing in the system names it.
     #[serde(skip)]
     pub asked: asked::AskedFiles,
@@ -217,8 +195,16 @@ impl Facts {
         let machine =
             initrds::Machine { fstab: &facts.fstab, devices: &facts.block_devices, volumes: &volumes };
         initrds::resolve(&mut initrds, machine);
+        facts.departing = departing::find(&facts.system, &facts.hardware, &facts.modprobe, &initrds);
+        facts.added_drivers = added_drivers::find(&gather, &kernels, &boot, &initrds);
+        facts.space.add_initrds(&gather, &initrds);
         facts.volumes = volumes;
         facts.kernels = kernels;
+        for kernel in &mut facts.kernels {
+            if let Some(tables) = facts.module_tables.get(&kernel.release) {
+                kernel.built_in = tables.known_builtin();
+            }
+        }
         facts.boot = boot;
         facts.initrds = initrds;
         facts.asked = asked;
@@ -234,7 +220,7 @@ impl Facts {
         block_devices: block_devices::BlockDevices,
     ) -> Self {
         let system = system::gather(gather);
-        let packages = packages::gather(gather, &system);
+        let packages = packages::gather(gather);
         let configs = kernels.iter().map(|kernel| (kernel.release.as_str(), kernel.config.as_deref()));
         let module_tables = module_tables::gather(gather, configs);
         let modprobe = modprobe::gather(gather);
@@ -275,30 +261,19 @@ impl Facts {
         let mut grub = grub::gather(gather);
         grub.version = grub::version(&packages);
         let esp = esp::gather(gather, &fstab);
+        let nvram = nvram::gather(gather, &esp);
         let libraries = libraries::gather(gather);
         let tls = tls::gather(gather, &libraries, &packages);
-        let file_systems = file_systems::gather(gather);
-        let boot_disks = boot_disks::gather(gather);
-        let default =
-            boot.entries.iter().find(|entry| entry.default).and_then(|entry| entry.release.as_deref());
         Self {
+            system,
+            packages,
             grub,
             esp,
-            clock: clock::gather(gather, fstab.by_systemd),
-            file_attributes: attributes::gather(gather),
-            root_links: root_links::gather(gather, &fstab),
-            selinux: selinux::gather(gather),
-            fips: fips::gather(gather, boot),
-            crypto_policy: crypto_policy::gather(gather, &system),
-            foreign_modules: foreign_modules::gather(gather, kernels, default, &packages),
-            space: space::gather(gather, &fstab, &file_systems),
-            read_only_mounts: space::read_only(gather, &fstab),
-            file_system_complaints: file_systems::complaints(gather),
-            unfinished: unfinished::gather(gather),
-            disk_sizes: disk_sizes::gather(gather, &boot_disks),
-            beancounters: beancounters::gather(gather),
-            boot_disks,
-            file_systems,
+            nvram,
+            space: space::gather(gather),
+            initrd_builders: mkinitrd::builders(gather),
+            boot_disks: boot_disks::gather(gather),
+            file_systems: file_systems::gather(gather),
             hardware: hardware::gather(gather),
             init: init::gather(gather, boot, &fstab),
             luks: luks::gather(gather),
@@ -309,8 +284,6 @@ impl Facts {
             cluster,
             oracle_asm: oracle_asm::gather(gather),
             mentions: mentions::gather(gather, &block_devices),
-            system,
-            packages,
             module_tables,
             modprobe,
             block_devices,

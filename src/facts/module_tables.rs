@@ -93,6 +93,16 @@ impl ModuleTables {
         Known::Known(false)
     }
 
+    /// The drivers and ciphers that are known beforehand and built in.
+    #[must_use]
+    pub fn known_builtin(&self) -> Known<Vec<String>> {
+        let builtin = self.builtin.as_ref();
+        let mut names: Vec<String> = drivers::known().iter().map(|own| own.module().to_string()).collect();
+        names.sort();
+        names.dedup();
+        builtin.map(|builtin| names.into_iter().filter(|name| builtin.contains(name.as_str())).collect())
+    }
+
     /// Whether the module is built into the kernel, if that is known.
     #[must_use]
     pub fn is_builtin(&self, name: &ModuleName) -> Option<bool> {

@@ -129,6 +129,13 @@ mod tests {
             initrds: Vec::new(),
             flavours: Vec::new(),
             arch: None,
+            version: None,
+            is_newest: false,
+            needs_xen: Known::Known(false),
+            system_map: None,
+            has_builtin_list: modules,
+            takes_modern_virtio: Known::Known(true),
+            built_in: Known::Known(Vec::new()),
             at: Place::file("boot"),
         }
     }

@@ -1,154 +1,145 @@
-//! Space and inodes that mounted file systems have left, and which of them the kernel has mounted read-only, as the
-//! outputs of `df` and `mount`, `/proc/mounts` and the superblocks of ext file systems say.
-//!
-//! statvfs(3) would say it of a mounted directory, but of the machine's own mounts and not of the system's.
+//! How much room the mounted file systems have, as `df` has printed it into a report, and what a new initrd will take.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::file_systems::FileSystem;
-use super::fstab::{Fstab, Mount};
+use super::initrds::Initrd;
 use super::{Gather, Known};
-use crate::parse::df;
+use crate::parse::df::{self, Counts};
 use crate::parse::lines::lines;
 use crate::place::Place;
 
-/// Folders of a report in which outputs of `df` and `mount` are; its root has links to some.
-const FOLDER: &str = "sos_commands/filesys";
+/// File systems that are looked at.
+const MAX_FILE_SYSTEMS: usize = 4096;
 
-/// File systems on disks, which can become full or be remounted read-only.
-const ON_DISK: [&str; 8] = ["ext2", "ext3", "ext4", "xfs", "btrfs", "reiserfs", "jfs", "f2fs"];
+/// What would say it.
+const NEEDS: &str = "the output of `df -al` and `df -ali` (a sos report has both)";
 
-/// What a file system has left.
+/// The room on the mounted file systems.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Space {
-    /// What says so.
-    pub at: Option<Place>,
-    /// Where fstab mounts it.
-    pub mountpoint: String,
-    /// Bytes that are left for programs; null if only the inodes are known.
-    pub available: Option<u64>,
-    /// The same in MiB.
-    pub available_mib: Option<u64>,
-    /// All bytes.
-    pub total: Option<u64>,
-    /// Inodes that are left; null if they are not known, or the file system makes them as it needs them.
-    pub inodes: Option<u64>,
+    /// The file systems on disks, by mount point. Unknown if the input has no list of them.
+    pub file_systems: Known<Vec<FileSystemSpace>>,
+    /// The one that holds `/boot`: mounted there, or on `/`. Unknown as above; null if neither is listed.
+    pub boot: Known<Option<FileSystemSpace>>,
+    /// Bytes of the largest initrd in `/boot` that is for no emergency: what the next one will take while it is written, beside the one
+    /// that it replaces. Unknown if no size is known.
+    pub largest_initrd: Known<u64>,
 }
 
-/// A file system that the kernel has read-only where fstab asks for more.
+/// A mounted file system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ReadOnlyMount {
-    /// What says so.
-    pub at: Place,
+pub struct FileSystemSpace {
     /// Where it is mounted.
     pub mountpoint: String,
-    /// The line of fstab.
-    pub mount: Place,
+    /// Its device.
+    pub device: String,
+    /// Bytes that it has.
+    pub size: u64,
+    /// Bytes that programs may still use.
+    pub available: u64,
+    /// Inodes that are free; null if it has no fixed number of them (vfat, btrfs), or nothing says.
+    pub inodes_free: Option<u64>,
+    /// The line.
+    pub at: Place,
 }
 
-/// What the file systems of fstab have left. Unknown if nothing in the input says it of any.
+/// Reads the tables.
 #[must_use]
-pub fn gather(gather: &Gather<'_>, fstab: &Fstab, systems: &[FileSystem]) -> Known<Vec<Space>> {
-    let mut found = BTreeMap::new();
-    for file in gather.read_directory(FOLDER, |name| name.starts_with("df_") || name == "df") {
-        for usage in df::parse(&file.bytes) {
-            let wanted = usage.device.starts_with("/dev/") && !usage.device.starts_with("/dev/loop");
-            if !wanted || usage.total == 0 || !is_mounted_by(fstab, &usage.mountpoint) {
-                continue;
-            }
-            // The output that says it first counts; a later one is another form of it.
-            update(&mut found, &usage.mountpoint, |one| {
-                if usage.counts_inodes {
-                    one.inodes.get_or_insert(usage.available);
-                } else {
-                    one.available.get_or_insert(usage.available);
-                    one.total.get_or_insert(usage.total);
+pub fn gather(gather: &Gather<'_>) -> Space {
+    let mut found = BTreeMap::<String, FileSystemSpace>::new();
+    let mut inodes = BTreeMap::<String, u64>::new();
+    let is_table = |name: &str| name == "df" || name.starts_with("df_-");
+    for file in gather.read_directory("sos_commands/filesys", is_table) {
+        let Some((counts, rows)) = df::parse(&file.bytes) else { continue };
+        for row in rows.into_iter().filter(|row| row.device.starts_with('/') && row.total > 0) {
+            match counts {
+                Counts::Inodes => {
+                    inodes.insert(row.mountpoint, row.free);
                 }
-                one.at.get_or_insert(usage.span.at(&file.path));
-            });
+                Counts::Bytes if found.len() < MAX_FILE_SYSTEMS => {
+                    let (at, mountpoint) = (row.span.at(&file.path), row.mountpoint.clone());
+                    let (device, size, available) = (row.device, row.total, row.free);
+                    let own = FileSystemSpace { mountpoint, device, size, available, inodes_free: None, at };
+                    found.insert(row.mountpoint, own);
+                }
+                Counts::Bytes => {}
+            }
         }
     }
-    for system in systems {
-        let Some(mount) = mount_of(fstab, system) else { continue };
-        let (Some(free), Some(size)) = (system.free_blocks, system.block_size) else { continue };
-        update(&mut found, &mount.mountpoint, |one| {
-            one.available.get_or_insert(free.saturating_mul(u64::from(size)));
-            one.inodes = one.inodes.or(system.free_inodes);
-            one.at = one.at.take().or_else(|| system.at.clone());
-        });
+    for (mountpoint, own) in &mut found {
+        own.inodes_free = inodes.get(mountpoint).copied();
     }
     if found.is_empty() {
-        return Known::unknown("the outputs of `df` and `df -i` on the running system");
+        let unknown = Known::unknown(NEEDS);
+        return Space {
+            file_systems: Known::unknown(NEEDS),
+            boot: unknown,
+            largest_initrd: Known::unknown(NEEDS),
+        };
     }
-    let in_mib = |one: Space| Space { available_mib: one.available.map(|bytes| bytes >> 20), ..one };
-    Known::Known(found.into_values().map(in_mib).collect())
-}
-
-/// Adds to what is known of the file system at `mountpoint`.
-fn update(found: &mut BTreeMap<String, Space>, mountpoint: &str, change: impl FnOnce(&mut Space)) {
-    let new = || Space { mountpoint: mountpoint.to_owned(), ..Space::default() };
-    change(found.entry(mountpoint.to_owned()).or_insert_with(new));
-}
-
-fn is_mounted_by(fstab: &Fstab, mountpoint: &str) -> bool {
-    mountpoint == "/" || entries(fstab).iter().any(|entry| entry.mountpoint == mountpoint)
-}
-
-fn entries(fstab: &Fstab) -> &[Mount] {
-    fstab.entries.get().map(Vec::as_slice).unwrap_or_default()
-}
-
-/// The line of fstab that mounts a file system.
-fn mount_of<'a>(fstab: &'a Fstab, system: &FileSystem) -> Option<&'a Mount> {
-    entries(fstab).iter().find(|entry| {
-        let uuid = system.uuid.as_deref().is_some_and(|uuid| {
-            entry
-                .spec
-                .strip_prefix("UUID=")
-                .is_some_and(|own| own.trim_matches('"').eq_ignore_ascii_case(uuid))
-        });
-        let device =
-            system.device.as_deref().is_some_and(|device| entry.spec.strip_prefix("/dev/") == Some(device));
-        uuid || device
-    })
-}
-
-/// The file systems of fstab that are mounted read-only, though fstab does not ask for it: errors make the kernel do
-/// so (`errors=remount-ro`).
-#[must_use]
-pub fn read_only(gather: &Gather<'_>, fstab: &Fstab) -> Vec<ReadOnlyMount> {
-    let mut files: Vec<_> = gather.read_config("proc/mounts").present().into_iter().collect();
-    if files.is_empty() {
-        files = gather.read_directory(FOLDER, |name| name.starts_with("mount"));
+    let boot = found.get("/boot").or_else(|| found.get("/")).cloned();
+    Space {
+        boot: Known::Known(boot),
+        file_systems: Known::Known(found.into_values().collect()),
+        largest_initrd: Known::unknown("the sizes of the initrds in `/boot`"),
     }
-    let mut found: Vec<ReadOnlyMount> = Vec::new();
+}
+
+impl Space {
+    /// Adds the size of the largest initrd: of those that were read, else of those that a report lists.
+    pub(super) fn add_initrds(&mut self, gather: &Gather<'_>, initrds: &[Initrd]) {
+        let counts =
+            |initrd: &&Initrd| !initrd.is_rescue && !initrd.is_kdump && initrd.path.starts_with("boot/");
+        let read = initrds.iter().filter(counts).map(|initrd| initrd.size).max();
+        if let Some(size) = read.or_else(|| listed(gather)) {
+            self.largest_initrd = Known::Known(size);
+        }
+    }
+}
+
+/// The size of the largest initrd in `ls -lanR /boot`.
+fn listed(gather: &Gather<'_>) -> Option<u64> {
+    let is_list = |name: &str| name.starts_with("ls_-") && name.contains("R_.boot");
+    let files = ["sos_commands/boot", "sos_commands/grub2"]
+        .into_iter()
+        .flat_map(|folder| gather.read_directory(folder, is_list));
+    let mut largest = None;
     for file in files {
-        for line in lines(&file.bytes) {
+        for line in lines(&file.bytes).filter(|line| line.text.starts_with('-')) {
             let words: Vec<&str> = line.text.split_whitespace().collect();
-            let (mountpoint, kind, options) = match words.as_slice() {
-                [_, "on", mountpoint, "type", kind, options, ..] => (*mountpoint, *kind, *options),
-                [_, mountpoint, kind, options, _, _] => (*mountpoint, *kind, *options),
-                _ => continue,
-            };
-            let mut options = options.trim_matches(['(', ')']).split(',');
-            if !ON_DISK.contains(&kind) || !options.any(|option| option == "ro") {
-                continue;
-            }
-            let mount = entries(fstab).iter().find(|entry| entry.mountpoint == mountpoint);
-            let Some(mount) = mount.filter(|mount| !mount.options.iter().any(|option| option == "ro")) else {
-                continue;
-            };
-            if !found.iter().any(|one| one.mountpoint == mountpoint) {
-                found.push(ReadOnlyMount {
-                    at: line.span_of(line.text.trim()).at(&file.path),
-                    mountpoint: mountpoint.to_owned(),
-                    mount: mount.at.clone(),
-                });
+            let (Some(size), Some(name)) = (words.get(4), words.get(8)) else { continue };
+            let is_initrd = name.starts_with("initr") && !name.contains("rescue") && !name.contains("kdump");
+            if let (true, Ok(size)) = (is_initrd, size.parse::<u64>()) {
+                largest = largest.max(Some(size));
             }
         }
     }
-    found
+    largest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Limits;
+    use crate::source::memory::Memory;
+
+    #[test]
+    fn room_and_inodes_of_boot_are_put_together() {
+        let tree = Memory::new()
+            .file("sos_commands/filesys/df_-al_-x_autofs", "Filesystem 1K-blocks Used Available Use% Mounted on\ntmpfs 9 9 9 1% /run\n/dev/sda1 487652 480000 7652 99% /boot\n/dev/sda2 900 1 800 1% /\n")
+            .file("sos_commands/filesys/df_-ali_-x_autofs", "Filesystem Inodes IUsed IFree IUse% Mounted on\n/dev/sda1 128016 128000 16 100% /boot\n")
+            .file("sos_commands/boot/ls_-lanR_.boot", "/boot:\n-rw------- 1 0 0 31457280 Nov 20 10:00 initramfs-5.14.0.img\n-rw------- 1 0 0 91457280 Nov 20 10:00 initramfs-0-rescue-1f.img\n")
+            .into_tree();
+        let limits = Limits::default();
+        let gathering = Gather::new(&tree, &limits);
+        let mut space = gather(&gathering);
+        space.add_initrds(&gathering, &[]);
+        let boot = space.boot.get().unwrap().clone().unwrap();
+        assert_eq!((boot.available, boot.inodes_free, boot.at.line), (7652 << 10, Some(16), Some(3)));
+        assert_eq!(space.largest_initrd, Known::Known(31_457_280));
+        assert_eq!(space.file_systems.get().unwrap().len(), 2);
+    }
 }

@@ -4,11 +4,9 @@
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
 pub mod apache;
-pub mod beancounters;
 pub mod blkid;
 pub mod bls;
 pub mod boot_sector;
-pub mod certificate;
 pub mod cmdline;
 pub mod corosync;
 pub mod crypttab;
@@ -19,8 +17,10 @@ pub mod df;
 pub mod dpkg;
 pub mod dracut_conf;
 pub mod drbd;
+pub mod efi_boot;
 pub mod efi_program;
 pub mod elf_lib;
+pub mod elf_property;
 pub mod extlinux;
 pub mod fstab;
 pub mod grub_cfg;
@@ -38,9 +38,10 @@ pub mod kernel_config;
 pub mod kernel_image;
 pub mod key_value;
 pub mod ld_so_conf;
+pub mod lilo;
 pub mod lines;
-pub mod lsattr;
 pub mod lsblk;
+pub mod lspci;
 pub mod luks_dump;
 pub mod lvm;
 pub mod lvm_devices;

@@ -226,7 +226,7 @@ pub fn schema() -> Schema {
 }
 
 /// What stands beside the program's own rules and is none: platforms, log signatures, kernel options of drivers.
-const OTHER_DATA: &[&str] = &["targets", "console", "drivers.yaml"];
+const OTHER_DATA: &[&str] = &["targets", "console", "data", "drivers.yaml"];
 
 /// Reads the rule files below `directory`.
 #[expect(clippy::disallowed_methods, reason = "the user's own rules are no part of the audited system")]

@@ -14,10 +14,10 @@ use super::{
     Boot, DiskFate, MountsFate, NetworkFate, Outcome, State, Step, StepName, disk, firmware, init, loader,
     mounts, network,
 };
-use crate::facts::Facts;
 use crate::facts::boot::{BootEntry, EntryFile};
 use crate::facts::hardware::Disk;
 use crate::facts::initrds::Initrd;
+use crate::facts::{Facts, Known};
 use crate::place::Place;
 use crate::target::{Device, Target};
 
@@ -140,6 +140,7 @@ fn to_root(
             (Step::unknown(StepName::DiskDriver, detail, None), DiskFate::default())
         }
     };
+    let fate = DiskFate { dropped: disk::dropped(scene.facts, &fate), ..fate };
     let machine = Machine::new(scene.facts, target, &fate);
     let steps = vec![
         disk_step,
@@ -176,6 +177,7 @@ pub(super) fn with_scene<R>(
     let drivers = Drivers::new(&Sources {
         release: release.unwrap_or_default(),
         tables: release.and_then(|release| facts.module_tables.get(release)),
+        has_old_virtio: kernel.is_some_and(|kernel| kernel.takes_modern_virtio == Known::Known(false)),
         in_tree: trees.of(release),
         view: &view,
         has_initrd,

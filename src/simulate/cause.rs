@@ -26,6 +26,8 @@ pub enum Cause {
     KernelOfOtherMachine,
     /// `root-device`, `root-filesystem`, `init`: a parameter stops the initrd at a shell.
     StopsAtShell,
+    /// `storage-stack`: the partition table counts in sectors of another size.
+    OtherSectors,
     /// `storage-stack`: LVM's filter rejects the disk.
     LvmFilter,
     /// `root-device`: it is /usr, which the initrd mounts as well, that is missing.

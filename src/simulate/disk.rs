@@ -5,6 +5,8 @@ use serde::Serialize;
 
 use super::drivers::{BindFailure, Binding, Drivers};
 use super::{State, Step, StepName};
+use crate::dropped::{self, Dropped};
+use crate::facts::Facts;
 use crate::initrd::ModuleName;
 use crate::parse::modules::alias_matches;
 use crate::place::Place;
@@ -32,6 +34,14 @@ pub struct DiskFate {
     pub forbidden_by: Option<String>,
     /// Every module on the way that this kernel has for these devices but the initrd lacks: what to add to it.
     pub missing: Vec<ModuleName>,
+    /// Where the kernel has no driver: the release of the distribution that dropped it, if that is known; null else.
+    pub dropped: Option<Dropped>,
+}
+
+/// Why the kernel has no driver, as far as it is known that the distribution has dropped it.
+pub(super) fn dropped(facts: &Facts, fate: &DiskFate) -> Option<Dropped> {
+    let modalias = fate.modalias.as_deref().filter(|_| fate.reason == Some(BindFailure::NoDriver))?;
+    dropped::why_missing(modalias, &facts.system)
 }
 
 /// Follows the ways to the target's boot disk. Of several ways (a disk on two buses) one suffices.
@@ -203,6 +213,9 @@ fn explain(failure: &Failure<'_>, device: &Device, drivers: &Drivers<'_>, releas
                 "there is no initrd, and {driver}, which drives the disk controller, is not built into the kernel"
             )
         }
+        BindFailure::TooOld => format!(
+            "{driver} of kernel {release} is from before virtio 1.0 and does not take `{modalias}`, which is of that version alone"
+        ),
         BindFailure::NoDriver => {
             let gone = crate::drivers::known().iter().find(|driver| {
                 let answers = |pattern: &String| alias_matches(pattern.as_bytes(), modalias.as_bytes());

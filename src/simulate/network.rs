@@ -24,6 +24,7 @@ use self::driver::Bound;
 use self::world::Setting;
 use super::scene::Scene;
 use super::{State, Step, StepName};
+use crate::dropped::{self, Dropped};
 use crate::facts::Facts;
 use crate::initrd::ModuleName;
 use crate::place::Place;
@@ -57,6 +58,8 @@ pub struct NicFate {
     pub modules: Vec<ModuleName>,
     /// Why no driver binds; null if one does or nobody knows.
     pub no_driver: Option<String>,
+    /// Where the kernel has no driver: the release of the distribution that dropped it, if that is known; null else.
+    pub dropped: Option<Dropped>,
     /// The module that would have to be loaded; null if there is none.
     pub missing_module: Option<ModuleName>,
     /// What the interface is called in the end; null if there is none or nobody knows.
@@ -103,6 +106,11 @@ pub(super) fn step(scene: &Scene<'_>, target: &Target) -> (Step, NetworkFate) {
     };
     let mut worlds: Vec<World> = addresses(scene.facts, target, &cards).iter().map(world).collect();
     worlds.dedup();
+    for nic in worlds.iter_mut().flat_map(|world| &mut world.fate.nics) {
+        if nic.no_driver.is_some() && nic.missing_module.is_none() {
+            nic.dropped = dropped::why_missing(&nic.modalias, &scene.facts.system);
+        }
+    }
     let Some(first) = worlds.first() else { return ok("the target has no network card") };
     if worlds.len() == 1 {
         return (first.step.clone(), first.fate.clone());

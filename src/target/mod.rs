@@ -78,6 +78,10 @@ pub struct Target {
     /// CPU flags with the names of /proc/cpuinfo; left out: a current x86-64-v3 CPU.
     #[serde(default)]
     pub cpu_flags: Option<Vec<String>>,
+    /// The consoles that the machine has, by the kernel's names, the one that the platform shows or records first: `[ttyS0, tty0]`.
+    /// Left out: nobody knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consoles: Vec<String>,
     /// What is there at power-on. The first `disk` is the boot disk.
     #[serde(default)]
     pub devices: Vec<Device>,
@@ -132,6 +136,7 @@ impl Target {
             classes: vec![SAME.to_owned()],
             memory_mib: None,
             cpu_flags: None,
+            consoles: Vec::new(),
             devices: Vec::new(),
         }
     }

@@ -96,6 +96,7 @@ pub fn from_sysfs(tree: &Tree, name: &str) -> Result<Target, SysfsError> {
         classes: reader.classes(),
         memory_mib: reader.memory(),
         cpu_flags: reader.cpu_flags(),
+        consoles: Vec::new(),
         devices,
     };
     if target.disk_chains().is_empty() { Err(SysfsError::NoDisk { origin }) } else { Ok(target) }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Firmware, Target};
+use crate::cpu_level;
 use crate::parse::modules::alias_matches;
 
 /// A target as the variable `target` of a rule.
@@ -34,6 +35,20 @@ pub struct TargetView {
     pub disks: Vec<String>,
     /// The kernel's names for the network interfaces.
     pub nics: Vec<String>,
+    /// The consoles that it has, the one that the platform shows or records first; empty where nobody knows.
+    pub consoles: Vec<String>,
+    /// The x86-64 level of its processor: 1 to 4; null for `same` and for other architectures.
+    pub cpu_level: Option<u32>,
+    /// The flags that its processor lacks for the next level, where the target lists its flags.
+    pub cpu_lacks: Vec<String>,
+    /// Whether its processor has pages of 1 GiB (`pdpe1gb`); null where it lists no flags.
+    pub has_gigabyte_pages: Option<bool>,
+    /// Bytes of a sector of the boot disk; null for `same`.
+    pub sector_size: Option<u32>,
+    /// Whether its boot disk is behind a device of virtio 1.0 alone (PCI 1af4:1040 and up), which older drivers do not take.
+    pub has_modern_virtio_disk: bool,
+    /// Whether one of its network cards is such a device.
+    pub has_modern_virtio_nic: bool,
     /// Whether each disk is reached over one path, so that dm-multipath has nothing to do.
     pub single_path: bool,
 }
@@ -49,6 +64,11 @@ impl From<&Target> for TargetView {
         let disks = last(target.disk_chains(), |device| device.disk.clone());
         let nics = last(target.nic_chains(), |device| device.nic.clone());
         let disk = disks.first().cloned().unwrap_or_default();
+        let is_pc = !target.is_same() && target.arch() == "x86_64";
+        let flags = target.cpu_flags.as_deref();
+        let level = is_pc.then(|| flags.map_or(USUAL_LEVEL, cpu_level::of_flags));
+        let chains = target.disk_chains();
+        let first = chains.first().and_then(|chain| chain.last());
         Self {
             name: target.name.clone(),
             title: target.title.clone(),
@@ -62,9 +82,34 @@ impl From<&Target> for TargetView {
             disk_drivers: disk_drivers(target),
             disks,
             nics,
+            consoles: target.consoles.clone(),
+            cpu_level: level,
+            cpu_lacks: level
+                .zip(flags)
+                .map(|(level, flags)| cpu_level::missing(flags, level + 1))
+                .unwrap_or_default(),
+            has_gigabyte_pages: flags.map(|flags| flags.iter().any(|flag| flag == "pdpe1gb")),
+            sector_size: first.map(|disk| disk.sector_size.unwrap_or(USUAL_SECTOR)),
+            has_modern_virtio_disk: chains.first().is_some_and(|chain| is_modern(chain)),
+            has_modern_virtio_nic: target.nic_chains().iter().any(|chain| is_modern(chain)),
             single_path: !target.is_same(),
         }
     }
+}
+
+/// The level of a processor whose target lists no flags.
+const USUAL_LEVEL: u32 = 3;
+/// Bytes of a sector where a target does not say.
+const USUAL_SECTOR: u32 = 512;
+
+/// Devices of virtio 1.0 have the numbers 1040 and up; those before can be driven in the older way, too (virtio specification,
+/// "PCI Device Discovery").
+fn is_modern(chain: &[&super::Device]) -> bool {
+    let number = |device: &super::Device| {
+        let rest = device.modalias.strip_prefix("pci:v00001AF4d0000")?;
+        u32::from_str_radix(rest.get(..4)?, 16).ok()
+    };
+    chain.iter().filter_map(|device| number(device)).any(|number| (0x1040..0x1080).contains(&number))
 }
 
 fn disk_drivers(target: &Target) -> Vec<String> {

@@ -13,7 +13,7 @@ use bootproof::source::memory::Memory;
 use bootproof::source::{Node, NodeKind, Tree};
 
 use super::pack::{
-    Archive, Library, Module, Package, alias_index, bzimage, dependency_index, gzip, packages_bdb,
+    Archive, Library, Module, Package, alias_index, bzimage, dependency_index, gzip, packages_bdb, unified,
 };
 
 /// A file, link or folder of a system in the making; paths are relative to its root.
@@ -79,6 +79,10 @@ fn collect(folder: &Path, prefix: &str, pieces: &mut BTreeMap<String, Piece>) {
                 Some((stem, suffix)) => {
                     pieces.insert(stem.to_owned(), Piece::File(archive(&path, suffix)));
                 }
+                None if inside.ends_with(".uki") => {
+                    let stem = inside.trim_end_matches(".uki").to_owned();
+                    pieces.insert(stem, Piece::File(unified_image(&path)));
+                }
                 None => {
                     pieces.insert(inside.clone(), Piece::Folder);
                     collect(&path, &format!("{inside}/"), pieces);
@@ -89,6 +93,18 @@ fn collect(folder: &Path, prefix: &str, pieces: &mut BTreeMap<String, Piece>) {
             pieces.insert(path, piece);
         }
     }
+}
+
+/// The unified kernel image of a folder: each file is the section of its name.
+fn unified_image(folder: &Path) -> Vec<u8> {
+    let sections = pieces(folder).into_iter().filter_map(|(name, piece)| match piece {
+        Piece::File(bytes) => Some((format!(".{name}"), bytes)),
+        _ => None,
+    });
+    let sections: Vec<(String, Vec<u8>)> = sections.collect();
+    let borrowed: Vec<(&str, &[u8])> =
+        sections.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    unified(&borrowed)
 }
 
 fn listing(folder: &Path) -> Vec<PathBuf> {
@@ -185,13 +201,8 @@ fn module(path: &str, text: &str) -> Vec<u8> {
     let magic = pairs.iter().find(|(key, _)| *key == "vermagic").map(|(_, magic)| *magic);
     let release = magic.and_then(|magic| magic.split(' ').next()).unwrap_or(release);
     let module = Module::new(&name, release);
-    let is_signed = pairs.contains(&("signed", "yes"));
-    let pairs = pairs.iter().filter(|(key, _)| !["vermagic", "signed"].contains(key));
-    let mut bytes = pairs.fold(module, |module, (key, value)| module.info(key, value)).build();
-    if is_signed {
-        bytes.extend(b"~Module signature appended~\n");
-    }
-    bytes
+    let pairs = pairs.iter().filter(|(key, _)| *key != "vermagic");
+    pairs.fold(module, |module, (key, value)| module.info(key, value)).build()
 }
 
 fn library(path: &str, text: &str) -> Vec<u8> {

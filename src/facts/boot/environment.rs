@@ -83,30 +83,84 @@ fn fact(gather: &Gather<'_>, environment: &Environment) -> GrubEnvironment {
     }
 }
 
-/// `etc/default/grub`, the shell script that grub-mkconfig sources: its plain assignments.
+/// `etc/default/grub`, the shell script that grub-mkconfig sources, and after it the files of `etc/default/grub.d` (Debian): their
+/// plain assignments.
 pub(super) fn defaults(gather: &Gather<'_>) -> Option<GrubDefaults> {
-    let file = gather.read("etc/default/grub").present()?;
+    let main = gather.read("etc/default/grub").present()?;
     let mut defaults = GrubDefaults {
-        at: Place::file(Arc::clone(&file.path)),
+        at: Place::file(Arc::clone(&main.path)),
         default: None,
         cmdline: None,
         cmdline_default: None,
+        more: Vec::new(),
+        is_computed: false,
+        timeout: None,
+        timeout_style: None,
+        hidden_timeout: None,
+        terminal: None,
+        serial_command: None,
+        theme: None,
+        disable_os_prober: None,
     };
-    for line in lines(&file.bytes) {
-        let text = line.text.trim_start();
-        let Some((name, value)) = text.strip_prefix("GRUB_").and_then(|rest| rest.split_once('=')) else {
-            continue;
-        };
-        let field = unquoted(line.number, line.text.len() - value.len(), value);
-        let piece = Piece::of_field(&field, &file.path);
-        match name {
-            "DEFAULT" => defaults.default = Some(PlacedValue { value: field.text, at: piece.at }),
-            "CMDLINE_LINUX" => defaults.cmdline = Some(CommandLine::of_pieces(&[piece])),
-            "CMDLINE_LINUX_DEFAULT" => defaults.cmdline_default = Some(CommandLine::of_pieces(&[piece])),
-            _ => {}
+    let more = gather.read_directory("etc/default/grub.d", |name| name.ends_with(".cfg"));
+    let mut terminal = None;
+    for (file, is_main) in std::iter::once((main, true)).chain(more.into_iter().map(|file| (file, false))) {
+        for line in lines(&file.bytes) {
+            let text = line.text.trim_start();
+            let Some((name, value)) = text.strip_prefix("GRUB_").and_then(|rest| rest.split_once('=')) else {
+                continue;
+            };
+            let field = unquoted(line.number, line.text.len() - value.len(), value);
+            let piece = Piece::of_field(&field, &file.path);
+            let placed = || Some(PlacedValue { value: field.text.clone(), at: piece.at.clone() });
+            match name {
+                "CMDLINE_LINUX" | "CMDLINE_LINUX_DEFAULT" => {
+                    // `GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX x"` adds to what is there.
+                    let own = [format!("${{GRUB_{name}}}"), format!("$GRUB_{name}")];
+                    let adds = own.iter().any(|own| field.text.contains(own.as_str()));
+                    let rest =
+                        own.iter().fold(field.text.clone(), |text, own| text.replace(own.as_str(), ""));
+                    defaults.is_computed |= rest.contains(['$', '`']);
+                    let line = CommandLine::of_pieces(&[piece]);
+                    if adds {
+                        defaults.more.push(line);
+                        continue;
+                    }
+                    // A file that sets it anew throws away what came before, also what was added.
+                    defaults.is_computed |= !is_main && !defaults.more.is_empty();
+                    match name {
+                        "CMDLINE_LINUX" => defaults.cmdline = Some(line),
+                        _ => defaults.cmdline_default = Some(line),
+                    }
+                }
+                "DEFAULT" => defaults.default = placed(),
+                "TIMEOUT" => defaults.timeout = placed(),
+                "TIMEOUT_STYLE" => defaults.timeout_style = placed(),
+                "HIDDEN_TIMEOUT" => defaults.hidden_timeout = placed(),
+                "TERMINAL" => terminal = placed(),
+                "TERMINAL_OUTPUT" => defaults.terminal = placed(),
+                "SERIAL_COMMAND" => defaults.serial_command = placed(),
+                "THEME" => defaults.theme = placed(),
+                "DISABLE_OS_PROBER" => defaults.disable_os_prober = placed(),
+                _ => {}
+            }
         }
     }
+    // grub-mkconfig(8): GRUB_TERMINAL overrides both the input and the output.
+    defaults.terminal = terminal.or(defaults.terminal);
     Some(defaults)
+}
+
+/// What the running kernel was started with. In a chroot `/proc` is the rescue system's, so only a report's copy counts, or that of a
+/// running system, which has no other root.
+pub(super) fn running(gather: &Gather<'_>) -> Option<CommandLine> {
+    if !gather.tree.is_live() && !gather.tree.exists("sos_commands") {
+        return None;
+    }
+    let file = gather.read("proc/cmdline").present()?;
+    let pieces: Vec<Piece> =
+        lines(&file.bytes).map(|line| Piece::of_field(&line.field(&line.text), &file.path)).collect();
+    Some(super::raw::joined(&pieces))
 }
 
 /// A shell value's text: between its quotes, or up to the first blank.

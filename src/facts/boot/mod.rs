@@ -2,8 +2,10 @@
 
 mod bls;
 mod condition;
+mod drift;
 mod environment;
 mod files;
+mod foreign;
 mod grub2;
 mod legacy;
 mod menu;
@@ -50,6 +52,90 @@ pub struct BootConfig {
     pub empty_menu: Option<Place>,
     /// The small configuration on the EFI system partition that leads to the one with the menu; null if there is none.
     pub stub: Option<Stub>,
+    /// Entries of other systems that os-prober has put into the menu.
+    pub probed: Vec<ProbedEntry>,
+    /// The default entries of the grub.cfg files that are not used and show a menu of their own.
+    pub other_menus: Vec<OtherMenu>,
+    /// Loaders besides GRUB and extlinux whose configuration is there.
+    pub other_loaders: Vec<OtherLoader>,
+    /// What the running kernel was started with, where the input is a running system or a report of one; null if it is not.
+    pub running: Option<CommandLine>,
+    /// Parameters that the default entry, or the running kernel, will lose when its command line is made anew.
+    pub drift: Vec<CmdlineDrift>,
+}
+
+/// An entry that os-prober made for another system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ProbedEntry {
+    /// The title as the menu shows it.
+    pub title: String,
+    /// The partition that the title names: `/dev/sdb2`.
+    pub device: Option<String>,
+    /// Where it starts.
+    pub at: Place,
+}
+
+/// What a second grub.cfg would start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OtherMenu {
+    /// The file.
+    pub at: Place,
+    /// The title of its default entry.
+    pub title: String,
+    /// The kernel that it starts, relative to the root.
+    pub kernel: String,
+    /// Its `root=`, as written.
+    pub root: Option<String>,
+}
+
+/// A loader besides GRUB and extlinux.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OtherLoader {
+    /// Which one.
+    pub kind: OtherLoaderKind,
+    /// Where it says what it is written to, else its first kernel.
+    pub at: Place,
+    /// The disk or partition that it is written to (`boot=`).
+    pub boot: Option<PlacedValue>,
+    /// The kernels that it starts, as written.
+    pub images: Vec<String>,
+}
+
+/// Loaders besides GRUB and extlinux.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OtherLoaderKind {
+    /// LILO: BIOS; it keeps the kernel's sectors, not its name.
+    Lilo,
+    /// ELILO: UEFI, and before it Itanium.
+    Elilo,
+    /// yaboot: Open Firmware of POWER and PowerPC.
+    Yaboot,
+    /// zipl: IBM Z.
+    Zipl,
+}
+
+/// Parameters that a renewal loses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CmdlineDrift {
+    /// What lacks them.
+    pub source: DriftSource,
+    /// The parameters, as written.
+    pub lost: Vec<String>,
+    /// Where they would have to stand; for the running kernel, where they are.
+    pub at: Place,
+}
+
+/// What a command line is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DriftSource {
+    /// `etc/default/grub`, which grub-mkconfig makes the default entry from.
+    GrubMkconfig,
+    /// `etc/kernel/cmdline`, which kernel-install makes the next entry from.
+    KernelInstall,
+    /// The running kernel has them, and the default entry does not.
+    Running,
 }
 
 /// A configuration that leads to another one.
@@ -223,6 +309,24 @@ pub struct GrubDefaults {
     pub cmdline: Option<CommandLine>,
     /// `GRUB_CMDLINE_LINUX_DEFAULT`.
     pub cmdline_default: Option<CommandLine>,
+    /// What the files of `etc/default/grub.d` add to either (Debian).
+    pub more: Vec<CommandLine>,
+    /// Whether a command line is made of what only the shell knows, other than of itself.
+    pub is_computed: bool,
+    /// `GRUB_TIMEOUT`.
+    pub timeout: Option<PlacedValue>,
+    /// `GRUB_TIMEOUT_STYLE`: `menu`, `countdown`, `hidden`.
+    pub timeout_style: Option<PlacedValue>,
+    /// `GRUB_HIDDEN_TIMEOUT`, its older form.
+    pub hidden_timeout: Option<PlacedValue>,
+    /// `GRUB_TERMINAL_OUTPUT`, else `GRUB_TERMINAL`: `console`, `serial`, `gfxterm`, several with blanks.
+    pub terminal: Option<PlacedValue>,
+    /// `GRUB_SERIAL_COMMAND`.
+    pub serial_command: Option<PlacedValue>,
+    /// `GRUB_THEME`, which needs a graphical terminal.
+    pub theme: Option<PlacedValue>,
+    /// `GRUB_DISABLE_OS_PROBER`.
+    pub disable_os_prober: Option<PlacedValue>,
 }
 
 /// Where grub2's configuration is, besides `boot/efi/EFI/*/grub.cfg`, which counts before these.
@@ -248,6 +352,8 @@ pub fn gather(gather: &Gather<'_>, kernels: &[Kernel]) -> BootConfig {
         grubenv: environment::gather(gather),
         etc_default_grub: environment::defaults(gather),
         kernel_cmdline: environment::kernel_cmdline(gather),
+        other_loaders: foreign::other_loaders(gather),
+        running: environment::running(gather),
         ..BootConfig::default()
     };
     let (mut used, mut stub, mut empty) = (None, None, None);
@@ -279,6 +385,9 @@ pub fn gather(gather: &Gather<'_>, kernels: &[Kernel]) -> BootConfig {
     for (number, loader) in config.loaders.iter_mut().enumerate() {
         loader.is_used = number == index || (loader.kind == EntrySource::Bls && has_bls);
     }
+    config.probed = foreign::probed(gather, &config);
+    config.other_menus = foreign::other_menus(gather, &files, &config);
+    config.drift = drift::find(&config);
     config
 }
 

@@ -209,6 +209,10 @@ pub(crate) fn sources(initrd: &Initrd) -> Vec<&'static str> {
         Some(Kind::Mkinitcpio) => vec!["etc/mkinitcpio.conf", "etc/mkinitcpio.conf.d/", "etc/modprobe.d/"],
         Some(Kind::Other) | None => return Vec::new(),
     };
+    if initrd.is_kdump {
+        // kdumpctl and mkdumprd go by these, and by where fstab says that the dump's file system is.
+        sources.extend(["etc/kdump.conf", "etc/sysconfig/kdump", "etc/default/kdump-tools", "etc/fstab"]);
+    }
     let wanted = [
         (&initrd.has_cryptsetup, "etc/crypttab"),
         (&initrd.has_mdadm, "etc/mdadm.conf"),

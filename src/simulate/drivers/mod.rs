@@ -63,6 +63,8 @@ pub enum BindFailure {
     NoInitrd,
     /// The kernel has no driver for it.
     NoDriver,
+    /// The kernel's driver answers to it and then declines, because the device is newer than the driver.
+    TooOld,
 }
 
 /// What becomes of one device.
@@ -116,6 +118,8 @@ pub(super) struct Drivers<'a> {
     /// What the kernel's modules have as their vermagic, as far as one of them is at hand.
     own_magic: Option<String>,
     tables: Option<&'a ModuleTables>,
+    /// Whether the kernel's virtio driver is from before version 1.0.
+    has_old_virtio: bool,
     has_initrd: bool,
     initrd_known: bool,
     foreign_releases: Vec<&'a str>,
@@ -143,6 +147,8 @@ pub(super) struct Sources<'a> {
     pub(super) release: &'a str,
     /// What is known of its modules.
     pub(super) tables: Option<&'a ModuleTables>,
+    /// Whether its virtio driver is known to be from before version 1.0.
+    pub(super) has_old_virtio: bool,
     /// What its tree has for the modaliases.
     pub(super) in_tree: &'a InTree<'a>,
     /// The entry's initrds that were read.
@@ -174,6 +180,7 @@ impl<'a> Drivers<'a> {
             release,
             own_magic,
             tables: sources.tables,
+            has_old_virtio: sources.has_old_virtio,
             has_initrd: sources.has_initrd,
             initrd_known: sources.initrd_known,
             foreign_releases,
@@ -198,6 +205,16 @@ impl<'a> Drivers<'a> {
 
     /// What becomes of the device that announces itself as `modalias`, which was among the names asked for.
     pub(super) fn bind(&self, modalias: &str) -> Binding {
+        if self.declines(modalias) {
+            let driver = Some(ModuleName::new("virtio_pci"));
+            return Binding::Failed {
+                reason: BindFailure::TooOld,
+                module: driver.clone(),
+                driver,
+                forbidden_by: None,
+                because: None,
+            };
+        }
         if let Some(by) = self.forbidden.without_bus(modalias) {
             return Binding::Failed {
                 reason: BindFailure::Blacklisted,
@@ -233,6 +250,14 @@ impl<'a> Drivers<'a> {
             return failed(driver, failure);
         }
         self.without_candidate(modalias)
+    }
+
+    /// Whether the kernel's driver answers to the device and then declines it: `virtio_pci` before Linux 4.0 has all devices of the
+    /// vendor in its table, and takes those up to 103f (drivers/virtio/virtio_pci.c, `virtio_pci_probe`).
+    pub(super) fn declines(&self, modalias: &str) -> bool {
+        let number = modalias.strip_prefix("pci:v00001AF4d0000").and_then(|rest| rest.get(..4));
+        let number = number.and_then(|number| u32::from_str_radix(number, 16).ok());
+        self.has_old_virtio && number.is_some_and(|number| (0x1040..0x1080).contains(&number))
     }
 
     /// Every module that is in the kernel once the device has appeared: all that answer to its modalias and load, with

@@ -60,6 +60,13 @@ enum Failure {
 }
 
 fn one(scene: &Scene<'_>, modalias: &str) -> Result<(ModuleName, When), Failure> {
+    if scene.drivers.declines(modalias) {
+        let release = scene.drivers.release();
+        let why = format!(
+            "virtio_pci of kernel {release} is from before virtio 1.0 and does not take `{modalias}`"
+        );
+        return Err(Failure::None { why, module: None });
+    }
     let candidates = match scene.drivers.in_root(modalias) {
         Ok(driver) => return Ok((driver, When::Kernel)),
         Err(candidates) => candidates,

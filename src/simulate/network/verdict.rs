@@ -29,6 +29,7 @@ fn nic_fate(card: &Card, bound: &Bound, named: Option<(&Interface<'_>, &Answer)>
         driver: None,
         modules: Vec::new(),
         no_driver: None,
+        dropped: None,
         missing_module: None,
         name: None,
         possible_names: Vec::new(),

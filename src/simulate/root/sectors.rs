@@ -1,6 +1,7 @@
 //! Whether the partition table of a disk can be read on a disk with other sectors.
 
 use super::{Root, Trouble};
+use crate::simulate::Cause;
 use crate::simulate::devices::Machine;
 
 /// Bytes of a sector that nearly all disks show.
@@ -19,19 +20,30 @@ impl<'a> Root<'a> {
         let disks = machine.disks();
         let disk = disks.iter().find(|disk| Some(&disk.name) == on_target.as_ref()).or(disks.first());
         let (Some(disk), Some(_)) = (disk, partition) else { return Ok(()) };
-        if machine.is_same() {
-            return Ok(());
-        }
-        let known = self.facts.hardware.disks.iter().find(|own| now.is_none_or(|now| own.name == now));
-        let known = known.and_then(|own| own.sector_size);
-        let size = disk.sector_size;
-        match known {
+        let is_own = |name: &str| now.is_none_or(|now| name == now);
+        let known = self.facts.hardware.disks.iter().find(|own| is_own(&own.name));
+        let hardware = known.and_then(|own| own.sector_size);
+        let table = self.facts.boot_disks.iter().find(|own| is_own(&own.name));
+        let counted = table.and_then(|own| own.sector_size);
+        let size = match machine.is_same() {
+            false => disk.sector_size,
+            // The disk that it has now is as it is; without it there is nothing to compare.
+            true => match hardware {
+                Some(size) => size,
+                None => return Ok(()),
+            },
+        };
+        match counted.or(hardware) {
             Some(own) if own == size => Ok(()),
-            Some(own) => Err(Trouble::fails(format!(
-                "the partition table counts in sectors of {own} bytes and {} has sectors of {size}: its partitions are not \
-                 found",
-                disk.name
-            ))),
+            Some(own) => Err(Trouble::fails_at(
+                format!(
+                    "the partition table counts in sectors of {own} bytes and {} has sectors of {size}: its partitions are \
+                     not found",
+                    disk.name
+                ),
+                table.and_then(|own| own.table_at.clone()),
+            )
+            .because(Cause::OtherSectors)),
             None if size == USUAL => Ok(()),
             None => Err(Trouble::unknown(format!(
                 "{} has sectors of {size} bytes: a partition table made for sectors of {USUAL}, as on nearly all disks, is \
