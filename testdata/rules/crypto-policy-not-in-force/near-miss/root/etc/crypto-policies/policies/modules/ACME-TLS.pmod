@@ -1,1 +1,0 @@
-min_rsa_size = 2048

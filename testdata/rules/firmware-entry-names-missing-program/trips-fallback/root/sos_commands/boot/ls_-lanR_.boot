@@ -1,0 +1,5 @@
+/boot/efi/EFI/rocky:
+-rwx------. 1 0 0 959224 Nov  2 10:00 shimx64.efi
+-rwx------. 1 0 0 2560000 Nov  2 10:00 grubx64.efi
+/boot/efi/EFI/BOOT:
+-rwx------. 1 0 0 959224 Nov  2 10:00 BOOTX64.EFI
