@@ -50,7 +50,8 @@ fn every_boot_that_fails_is_explained_by_a_finding() {
     let targets = target::select(&["all".to_owned()]).unwrap();
     let fixtures = folders_in(&folder("testdata/rules")).into_iter().flat_map(|rule| folders_in(&rule));
     let roots = fixtures.map(|case| case.join("root")).chain(folders_in(&folder("testdata/systems")));
-    let roots: Vec<PathBuf> = roots.collect();
+    // The systems of a rule on a change are `before` and `after`.
+    let roots: Vec<PathBuf> = roots.filter(|root| root.exists()).collect();
     let silent: Vec<String> = roots
         .par_iter()
         .flat_map(|root| {
