@@ -229,6 +229,8 @@ static BY_NAME: Patterns = LazyLock::new(|| {
             r#"(?i)(?P<kept>\b[\w-]*passw(?:or)?d\s+|\bauth\s+[^\s:]+:|^\s*(?:root)?(?:bindpw|rootpw)\s+|"#,
             r#"^\s*secret\s+|^\s*r[ow]community6?\s+)(?:"[^"]*"|'[^']*'|[^\s"'=:*{-]\S*)"#
         ),
+        // Pacemaker's cib.xml: name and value are two attributes.
+        r#"(?i)(?P<kept>\bname="[^"]*(?:passw|secret|token|login_key)[^"]*"\s+value=")[^"]*(?P<after>")"#,
         // HTTP's header.
         r"(?i)(?P<kept>\b(?:bearer|basic)\s+)[A-Za-z0-9+/_.=-]{12,}",
     ])
@@ -332,6 +334,11 @@ mod tests {
             ("etc/pam.d/common-password", "password required pam_unix.so", "password required pam_unix.so"),
             ("etc/shadow", "root:$y$j9T$abc:19000:0:99999:7:::", "********"),
             ("etc/samba/credentials", "username=me", "username=me"),
+            (
+                "var/lib/pacemaker/cib/cib.xml",
+                "<primitive id=\"f\"><nvpair id=\"a\" name=\"passwd\" value=\"hunter2\"/>",
+                "<primitive id=\"f\"><nvpair id=\"a\" name=\"passwd\" value=\"********\"/>",
+            ),
             ("etc/samba/nas.credentials", "password=hunter2", "password=********"),
             ("etc/postfix/sasl_passwd", "[smtp.example.com]:587 me:hunter2", "********"),
             (

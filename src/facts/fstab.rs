@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::block_devices::{BlockDevices, Lookup};
-use super::{Found, Gather, Known};
+use super::{Found, Gather, Known, Problem, ProblemKind};
 use crate::parse::device_spec::{DeviceName, DeviceSpec};
 use crate::parse::fstab::{self, Entry, Flaw, FlawKind};
 use crate::place::Place;
@@ -124,6 +124,10 @@ pub struct Mistake {
     pub message: String,
 }
 
+/// Lines that are taken, and mistakes that are told: each line becomes a fact and may break several rules. Real tables have less
+/// than a hundred lines.
+const MAX_LINES: usize = 1000;
+
 /// What would say on which disk a file system is.
 const NEEDS_DISKS: &str = "the output of `lsblk` or `blkid` (a sos report has it), and `etc/lvm/backup`";
 
@@ -132,7 +136,7 @@ const NEEDS_DISKS: &str = "the output of `lsblk` or `blkid` (a sos report has it
 pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Fstab {
     let by_systemd = runs_systemd(gather);
     let fstab = match gather.read_config("etc/fstab") {
-        Found::Present(file) => read(&file, devices, by_systemd),
+        Found::Present(file) => read(gather, &file, devices, by_systemd),
         Found::Absent => Fstab::default(),
         Found::Unreadable { needs } => {
             Fstab { present: true, entries: Known::Unknown { needs }, ..Fstab::default() }
@@ -149,8 +153,20 @@ pub(super) fn runs_systemd(gather: &Gather<'_>) -> bool {
         || gather.tree.symlink_metadata("etc/systemd/system/default.target").is_ok()
 }
 
-fn read(file: &File, devices: &BlockDevices, by_systemd: bool) -> Fstab {
-    let parsed = fstab::parse(&file.bytes);
+fn read(gather: &Gather<'_>, file: &File, devices: &BlockDevices, by_systemd: bool) -> Fstab {
+    let mut parsed = fstab::parse(&file.bytes);
+    if parsed.entries.len() > MAX_LINES || parsed.flaws.len() > MAX_LINES {
+        let message = format!(
+            "`{}` has {} lines and {} mistakes: the first {MAX_LINES} of each are looked at",
+            file.path,
+            parsed.entries.len(),
+            parsed.flaws.len()
+        );
+        let at = Place::file(std::sync::Arc::clone(&file.path));
+        gather.note(Problem { at, kind: ProblemKind::OverLimit, message });
+        parsed.entries.truncate(MAX_LINES);
+        parsed.flaws.truncate(MAX_LINES);
+    }
     let mut entries: Vec<Mount> =
         parsed.entries.iter().map(|entry| mount(entry, file, devices, by_systemd)).collect();
     relate(&mut entries);
