@@ -91,6 +91,8 @@ pub struct Initrd {
     pub has_multipath: Known<bool>,
     /// Whether it holds LVM's program.
     pub has_lvm: Known<bool>,
+    /// The tools in it with which LVM checks the metadata of pools: `thin_check`, `cache_check`, `pdata_tools`.
+    pub pool_tools: Known<Vec<String>>,
     /// Whether it holds `mdadm`.
     pub has_mdadm: Known<bool>,
     /// Whether it holds `cryptsetup` or systemd's.
@@ -223,6 +225,9 @@ impl Initrd {
         let is_microcode = !image.entries.is_empty() && image.entries.iter().all(microcode);
         let dracut = maker.kind == Kind::Dracut;
         let has_any = |paths: &[&str]| Known::Known(paths.iter().any(|path| image.has(path)));
+        let has_tool = |tool: &&&str| {
+            ["usr/sbin", "sbin", "usr/bin", "bin"].iter().any(|folder| image.has(format!("{folder}/{tool}")))
+        };
         let names = Names::of(&path);
         let kdump = maker.modules.iter().any(|module| module == "kdumpbase" || module == "kdump");
         Self {
@@ -260,6 +265,9 @@ impl Initrd {
                 "bin/multipath",
             ]),
             has_lvm: has_any(&["sbin/lvm", "usr/sbin/lvm", "bin/lvm", "usr/bin/lvm", "sbin/lvm.static"]),
+            pool_tools: Known::Known(
+                POOL_TOOLS.iter().filter(|tool| has_tool(tool)).map(|tool| (*tool).to_owned()).collect(),
+            ),
             has_mdadm: has_any(&["sbin/mdadm", "usr/sbin/mdadm", "bin/mdadm", "usr/bin/mdadm"]),
             has_cryptsetup: has_any(&CRYPTSETUP),
             copies: Known::Known(copies),
@@ -307,6 +315,7 @@ impl Initrd {
             has_udev: unknown(needs),
             has_multipath: unknown(needs),
             has_lvm: unknown(needs),
+            pool_tools: unknown(needs),
             has_mdadm: unknown(needs),
             has_cryptsetup: unknown(needs),
             copies: unknown(needs),
@@ -325,6 +334,9 @@ pub(crate) const UDEV: [&str; 6] = [
     "lib/udev/udevd",
     "usr/sbin/udevd",
 ];
+
+/// What checks the metadata of LVM's pools; all of them are links to `pdata_tools` in newer versions.
+const POOL_TOOLS: [&str; 3] = ["cache_check", "pdata_tools", "thin_check"];
 
 /// What opens LUKS volumes.
 const CRYPTSETUP: [&str; 8] = [

@@ -1,5 +1,5 @@
 //! Disks that configuration and scripts name, in files that no other subject reads: hdparm.conf, smartd.conf, crontabs, backup
-//! scripts, units, tuning by sysfs.
+//! scripts, tuning by sysfs. (Units and tmpfiles.d: [`super::services`]; udev's rules: [`super::udev`].)
 //!
 //! They break nothing at boot as fstab does; they just do not do their work any more, on another disk or not at all.
 
@@ -35,9 +35,7 @@ pub enum MentionKind {
     Cron,
     /// A script of the administrator's own, or the configuration of a backup program.
     Script,
-    /// A unit or drop-in of systemd's.
-    Unit,
-    /// sysfsutils' settings, and lines of tmpfiles.d that write to `/sys`.
+    /// sysfsutils' settings.
     Sysfs,
     /// A profile of tuned.
     Tuned,
@@ -79,7 +77,7 @@ const FILES: [(&str, MentionKind); 16] = [
 ];
 
 /// Folders and the kinds of the files in them.
-const FOLDERS: [(&str, MentionKind); 18] = [
+const FOLDERS: [(&str, MentionKind); 16] = [
     ("etc/hdparm.d", MentionKind::Hdparm),
     ("etc/smartd.d", MentionKind::Smartd),
     ("etc/cron.d", MentionKind::Cron),
@@ -95,9 +93,7 @@ const FOLDERS: [(&str, MentionKind); 18] = [
     ("root/bin", MentionKind::Script),
     ("etc/bacula", MentionKind::Script),
     ("etc/amanda", MentionKind::Script),
-    ("etc/systemd/system", MentionKind::Unit),
     ("etc/sysfs.d", MentionKind::Sysfs),
-    ("etc/tmpfiles.d", MentionKind::Sysfs),
 ];
 
 /// Looks through the files, in order of their paths.
@@ -114,10 +110,7 @@ pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Vec<Mention> {
     let mut mentions = Vec::new();
     for (path, kind) in paths {
         if let Some(file) = text_file(gather, &path) {
-            // Mounts and swaps have a subject of their own.
-            if kind != MentionKind::Unit || !path.ends_with(".mount") && !path.ends_with(".swap") {
-                read(&file, kind, devices, &mut mentions);
-            }
+            read(&file, kind, devices, &mut mentions);
         }
     }
     tuned(gather, devices, &mut mentions);
@@ -193,7 +186,7 @@ mod tests {
             .file("etc/tuned/db/tuned.conf", "[disk]\ndevices=sda, sdb\n")
             .file("etc/sysconfig/rawdevices", "/dev/raw/raw1 /dev/sdc1\n")
             .file("usr/local/bin/tool", b"\x7fELF\0/dev/sda")
-            .link("etc/systemd/system/x.service", "/dev/null")
+            .link("etc/cron.daily/x", "/dev/null")
             .into_tree();
         let mentions = gather(&Gather::new(&tree, &Limits::default()), &BlockDevices::default());
         let seen: Vec<_> =

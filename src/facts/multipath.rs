@@ -49,6 +49,8 @@ pub struct Multipath {
     pub mounts: Vec<MultipathMount>,
     /// `devices`: the arrays that it is set up for.
     pub arrays: Vec<ArrayEntry>,
+    /// `hardware_handler`, as set for an array or for all: `1 alua`, `1 rdac`, `1 emc`.
+    pub hardware_handlers: Vec<Setting>,
     /// What multipath-tools ignores or misreads.
     pub mistakes: Vec<MultipathMistake>,
     /// Whether `/` lives on a multipathed disk.
@@ -208,6 +210,9 @@ impl Multipath {
                 ("blacklist" | "blacklist_exceptions" | "devnode_blacklist", _) => {
                     let is_exception = set.section == "blacklist_exceptions";
                     self.blacklist.push(BlacklistEntry { at, kind: set.key, value: set.value, is_exception });
+                }
+                (_, "hardware_handler") => {
+                    self.hardware_handlers.push(Setting { value: set.value, at });
                 }
                 ("devices", "vendor") => {
                     self.arrays.push(ArrayEntry { at, vendor: set.value, product: None });

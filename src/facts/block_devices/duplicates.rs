@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{BlockDevice, BlockDevices};
-use crate::parse::device_spec::DeviceSpec;
+use crate::parse::device_spec::{DeviceSpec, split_mapper_name};
 use crate::place::Place;
 
 /// Values that are given at most, and devices of each.
@@ -60,15 +60,26 @@ pub(super) fn find(devices: &[BlockDevice]) -> Vec<Duplicate> {
     duplicates.take(MAX_DUPLICATES).collect()
 }
 
-/// `dm-3` stands for a name below `mapper/` that is there, too.
+/// `dm-3` stands for a name below `mapper/` that is there, too; the hidden halves of a snapshot show what it shows, and each of
+/// Docker's containers is a clone of its image by design.
 fn is_alias(device: &BlockDevice) -> bool {
-    device.name.as_deref().is_some_and(|name| name.starts_with("dm-") || name.starts_with("loop"))
+    let name = device.name.as_deref().unwrap_or_default();
+    let mapped = name.strip_prefix("mapper/").unwrap_or(name);
+    ["dm-", "loop", "docker-"].iter().any(|start| mapped.starts_with(start))
+        || ["-real", "-cow", "_tdata", "_cdata", "_corig"].iter().any(|end| mapped.ends_with(end))
 }
 
-/// Whether the device is made of others: an array, or of the device mapper and no logical or encrypted volume.
+/// Whether the device joins others with the same contents: an array, or a multipath device by its usual names.
 fn is_made(device: &BlockDevice) -> bool {
     let name = device.name.as_deref().unwrap_or_default();
-    name.starts_with("md") || name.starts_with("mapper/") || name.starts_with("emcpower")
+    let Some(mapped) = name.strip_prefix("mapper/") else {
+        return name.starts_with("md") || name.starts_with("emcpower");
+    };
+    let whole = mapped.trim_end_matches(|c: char| c.is_ascii_digit());
+    let whole = ["-part", "_part", "p"].iter().find_map(|end| whole.strip_suffix(end)).unwrap_or(whole);
+    let is_wwid = whole.len() >= 17 && whole.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_part = mapped.rsplit_once("-part").is_some_and(|(_, number)| number.parse::<u32>().is_ok());
+    is_wwid || is_part || whole.starts_with("mpath") || split_mapper_name(mapped).is_none()
 }
 
 /// What is on several devices with one UUID (btrfs(5), md(4), zpool-labelclear(8)).
@@ -95,9 +106,38 @@ impl BlockDevices {
 
 #[cfg(test)]
 mod tests {
-    use crate::facts::block_devices::gather;
+    use super::is_made;
+    use crate::facts::block_devices::{BlockDevice, gather};
     use crate::facts::{Gather, Limits};
+    use crate::place::Place;
     use crate::source::memory::Memory;
+
+    #[test]
+    fn what_joins_paths_or_members_is_told_from_volumes() {
+        for (name, want) in [
+            ("md0", true),
+            ("mapper/mpatha2", true),
+            ("mapper/mpatha-part2", true),
+            ("mapper/3600a098000aabbccdd00112233445566p1", true),
+            ("mapper/ora_data-part1", true),
+            ("mapper/oradata", true),
+            ("mapper/vg-root", false),
+            ("sda2", false),
+        ] {
+            let device = BlockDevice {
+                name: Some(name.to_owned()),
+                uuid: None,
+                label: None,
+                fstype: None,
+                partuuid: None,
+                partlabel: None,
+                block_size: None,
+                links: Vec::new(),
+                at: Place::file("x"),
+            };
+            assert_eq!(is_made(&device), want, "{name}");
+        }
+    }
 
     #[test]
     fn devices_with_one_uuid_are_put_together() {

@@ -21,7 +21,7 @@ const RULES: [&str; 6] = [
 ];
 
 /// Types of segments and the module that each needs beside dm-mod.
-const SEGMENTS: [(&str, &str); 10] = [
+const SEGMENTS: [(&str, &str); 12] = [
     ("thin", "dm_thin_pool"),
     ("thin-pool", "dm_thin_pool"),
     ("snapshot", "dm_snapshot"),
@@ -31,6 +31,8 @@ const SEGMENTS: [(&str, &str); 10] = [
     ("writecache", "dm_writecache"),
     ("integrity", "dm_integrity"),
     ("vdo", "dm_vdo"),
+    ("vdo-pool", "dm_vdo"),
+    ("cache-pool", "dm_cache"),
     ("era", "dm_era"),
 ];
 
@@ -247,6 +249,9 @@ impl<'a> Root<'a> {
                     .iter()
                     .find(|(known, _)| kind == known || (*known == "raid" && kind.starts_with("raid")));
                 if let Some((_, module)) = needed {
+                    // Before Linux 6.9 the driver came with the package kmod-kvdo.
+                    let is_kvdo = *module == "dm_vdo" && drivers.has_module(&"kvdo".into()).is_ok();
+                    let module = if is_kvdo { &"kvdo" } else { module };
                     self.modules(&format!("{is}, of the type {kind}"), &[module], drivers)?;
                 }
             }
