@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Gather;
 use crate::parse::blkid::device_name;
 use crate::parse::text::lines;
-use crate::place::Place;
+use crate::place::{Place, Span};
 
 /// File systems that are looked at.
 const MAX_FILE_SYSTEMS: usize = 1024;
@@ -26,10 +26,68 @@ pub struct FileSystem {
     pub features: Vec<String>,
     /// Bytes of a block; null if the output does not say.
     pub block_size: Option<u32>,
+    /// ext: blocks that are free; null if the output does not say.
+    pub free_blocks: Option<u64>,
+    /// ext: inodes that are free; null if the output does not say.
+    pub free_inodes: Option<u64>,
+    /// ext: what the superblock says of its state: `clean`, `not clean`, `clean with errors`; null if the output does not say.
+    /// A mounted one with a journal stays `clean`; without a journal it is `not clean` while it is mounted.
+    pub state: Option<String>,
+    /// ext: how often it was mounted since its last check, and after how often it is checked (0 and -1: never).
+    pub mount_count: Option<i64>,
+    /// ext: see `mount_count`.
+    pub max_mount_count: Option<i64>,
     /// ext: the first block of the first group; null if the output does not say.
     pub first_block: Option<u32>,
     /// The output.
     pub at: Option<Place>,
+}
+
+/// The kernel's complaint about a file system that is damaged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Complaint {
+    /// The line of the kernel's log.
+    pub at: Place,
+    /// The device below `/dev`.
+    pub device: String,
+    /// What the kernel says after the device.
+    pub message: String,
+}
+
+/// The kernel's complaints, each device's first: ext's errors and XFS's corruptions (`fs/ext4/super.c`, `fs/xfs/xfs_error.c`).
+#[must_use]
+pub fn complaints(gather: &Gather<'_>) -> Vec<Complaint> {
+    let mut files = gather.read_directory("sos_commands/kernel", |name| name.starts_with("dmesg"));
+    files.extend(gather.read("var/log/dmesg").present());
+    let mut found: Vec<Complaint> = Vec::new();
+    for file in files {
+        for line in lines(&file.bytes) {
+            let text = String::from_utf8_lossy(line.bytes);
+            let Some((device, message)) = complaint(&text) else { continue };
+            if found.len() < MAX_FILE_SYSTEMS && !found.iter().any(|one| one.device == device) {
+                let at = Span::line(line.number).at(&file.path);
+                let message = crate::source::escape_bytes(message.as_bytes());
+                found.push(Complaint { at, device: device.to_owned(), message });
+            }
+        }
+    }
+    found
+}
+
+/// `EXT4-fs error (device sda1): ...`, `EXT4-fs (sda1): warning: mounting fs with errors`, `XFS (dm-0): Metadata corruption ...`.
+fn complaint(text: &str) -> Option<(&str, &str)> {
+    let damaged = ["with errors", "orruption", "xfs_repair", "unchecked fs"];
+    for (start, any) in
+        [("EXT4-fs error (device ", true), ("EXT3-fs error (device ", true), ("EXT2-fs error (device ", true)]
+            .into_iter()
+            .chain([("EXT4-fs (", false), ("EXT3-fs (", false), ("XFS (", false)])
+    {
+        let Some((_, rest)) = text.split_once(start) else { continue };
+        let (device, message) = rest.split_once("):").or_else(|| rest.split_once(')'))?;
+        let message = message.trim_start_matches(':').trim();
+        return (any || damaged.iter().any(|word| message.contains(word))).then_some((device, message));
+    }
+    None
 }
 
 /// Reads the outputs.
@@ -62,6 +120,11 @@ fn ext(bytes: &[u8], name: &str) -> Option<FileSystem> {
         match key {
             "Filesystem UUID" => system.uuid = Some(value.to_ascii_lowercase()),
             "Filesystem features" => system.features = value.split_whitespace().map(str::to_owned).collect(),
+            "Mount count" => system.mount_count = value.parse().ok(),
+            "Maximum mount count" => system.max_mount_count = value.parse().ok(),
+            "Filesystem state" => system.state = Some(crate::source::escape_bytes(value.as_bytes())),
+            "Free blocks" => system.free_blocks = value.parse().ok(),
+            "Free inodes" => system.free_inodes = value.parse().ok(),
             "First block" => system.first_block = value.parse().ok(),
             "Block size" => system.block_size = value.parse().ok(),
             _ => {}

@@ -7,17 +7,24 @@
 
 pub mod added_drivers;
 pub mod asked;
+pub mod attributes;
+pub mod beancounters;
 pub mod block_devices;
 pub mod boot;
 pub mod boot_disks;
+pub mod clock;
 pub mod cluster;
 pub mod command_line;
+pub mod crypto_policy;
 pub mod crypttab;
 pub mod departing;
 pub mod device_caches;
+pub mod disk_sizes;
 pub mod dracut;
 pub mod esp;
 pub mod file_systems;
+pub mod fips;
+pub mod foreign_modules;
 pub mod fstab;
 mod gather;
 mod glob;
@@ -45,7 +52,11 @@ pub mod nvram;
 pub mod oracle_asm;
 pub mod packages;
 pub mod ppp;
+pub mod read_only_mounts;
 pub mod rescue;
+pub mod room;
+pub mod root_links;
+pub mod selinux;
 pub mod services;
 pub mod setting;
 pub mod space;
@@ -53,6 +64,7 @@ pub mod sysctl;
 pub mod system;
 pub mod tls;
 pub mod udev;
+pub mod unfinished;
 pub mod vendor_multipath;
 pub mod volumes;
 pub mod zfs;
@@ -162,6 +174,32 @@ pub struct Facts {
     pub libraries: libraries::Libraries,
     /// TLS libraries, and what services ask of them.
     pub tls: tls::Tls,
+    /// Whether the hardware clock has local time.
+    pub clock: clock::Clock,
+    /// `chattr +i` and `+a` on files that a change of the system writes.
+    pub file_attributes: Vec<attributes::FileAttributes>,
+    /// Symbolic links where tools that work from outside expect files and folders.
+    pub root_links: Vec<root_links::RootLink>,
+    /// SELinux, as configured, and its labels.
+    pub selinux: selinux::Selinux,
+    /// Checksums of kernels that boot in FIPS mode.
+    pub fips: Vec<fips::KernelChecksum>,
+    /// The system-wide crypto policy.
+    pub crypto_policy: crypto_policy::CryptoPolicy,
+    /// Kernel modules that did not come with the kernels.
+    pub foreign_modules: foreign_modules::ForeignModules,
+    /// Space and inodes that the file systems of fstab have left.
+    pub room: Known<Vec<room::Room>>,
+    /// File systems that are mounted read-only though fstab does not ask for it.
+    pub read_only_mounts: Vec<read_only_mounts::ReadOnlyMount>,
+    /// What the kernel says of damaged file systems.
+    pub file_system_complaints: Vec<file_systems::Complaint>,
+    /// Work of the storage stack that has not ended: merges, moves, rebuilds.
+    pub unfinished: Vec<unfinished::Unfinished>,
+    /// How large the disks are.
+    pub disk_sizes: Known<Vec<disk_sizes::DiskSize>>,
+    /// What an OpenVZ kernel counts for its containers.
+    pub beancounters: Vec<beancounters::Beancounter>,
     /// What was asked for although nothing in the system names it.
     #[serde(skip)]
     pub asked: asked::AskedFiles,
@@ -220,7 +258,7 @@ impl Facts {
         block_devices: block_devices::BlockDevices,
     ) -> Self {
         let system = system::gather(gather);
-        let packages = packages::gather(gather);
+        let packages = packages::gather(gather, &system);
         let configs = kernels.iter().map(|kernel| (kernel.release.as_str(), kernel.config.as_deref()));
         let module_tables = module_tables::gather(gather, configs);
         let modprobe = modprobe::gather(gather);
@@ -264,16 +302,32 @@ impl Facts {
         let nvram = nvram::gather(gather, &esp);
         let libraries = libraries::gather(gather);
         let tls = tls::gather(gather, &libraries, &packages);
+        let file_systems = file_systems::gather(gather);
+        let boot_disks = boot_disks::gather(gather);
+        let space = space::gather(gather);
+        let default =
+            boot.entries.iter().find(|entry| entry.default).and_then(|entry| entry.release.as_deref());
         Self {
-            system,
-            packages,
             grub,
             esp,
             nvram,
-            space: space::gather(gather),
             initrd_builders: mkinitrd::builders(gather),
-            boot_disks: boot_disks::gather(gather),
-            file_systems: file_systems::gather(gather),
+            clock: clock::gather(gather, fstab.by_systemd),
+            file_attributes: attributes::gather(gather),
+            root_links: root_links::gather(gather, &fstab),
+            selinux: selinux::gather(gather),
+            fips: fips::gather(gather, boot),
+            crypto_policy: crypto_policy::gather(gather, &system),
+            foreign_modules: foreign_modules::gather(gather, kernels, default, &packages),
+            room: room::gather(&space, &fstab, &file_systems),
+            space,
+            read_only_mounts: read_only_mounts::gather(gather, &fstab),
+            file_system_complaints: file_systems::complaints(gather),
+            unfinished: unfinished::gather(gather),
+            disk_sizes: disk_sizes::gather(gather, &boot_disks),
+            beancounters: beancounters::gather(gather),
+            boot_disks,
+            file_systems,
             hardware: hardware::gather(gather),
             init: init::gather(gather, boot, &fstab),
             luks: luks::gather(gather),
@@ -284,6 +338,8 @@ impl Facts {
             cluster,
             oracle_asm: oracle_asm::gather(gather),
             mentions: mentions::gather(gather, &block_devices),
+            system,
+            packages,
             module_tables,
             modprobe,
             block_devices,

@@ -4,6 +4,8 @@
 //! list" for "not installed" then.
 
 mod dpkg;
+mod origin;
+mod owners;
 mod rpm;
 
 use std::collections::BTreeMap;
@@ -12,8 +14,11 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::system::System;
 use super::{Gather, Known};
 use crate::place::Place;
+pub use origin::ForeignPackage;
+pub(super) use owners::owners;
 
 /// The installed packages.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -27,6 +32,9 @@ pub struct Packages {
     pub versions: Known<BTreeMap<Arc<str>, String>>,
     /// Packages whose installation did not end, or that must be installed again.
     pub broken: Vec<BrokenPackage>,
+    /// Packages that are not the distribution's, as far as the input can say: of another vendor, from another archive, or
+    /// from none. Unknown if the input says nothing of where packages are from.
+    pub foreign: Known<Vec<ForeignPackage>>,
     /// dpkg was stopped in its work: `dpkg --configure -a` has to go first.
     pub interrupted: bool,
     /// All installed packages by name, in the order of their installation where one name occurs twice.
@@ -123,12 +131,13 @@ struct Inventory {
 /// Reads the package database of the system. Where both managers are there (rpm installed on Debian for alien),
 /// dpkg's list is the system's if it is not empty.
 #[must_use]
-pub fn gather(gather: &Gather<'_>) -> Packages {
+pub fn gather(gather: &Gather<'_>, system: &System) -> Packages {
     let Some(found) = dpkg::gather(gather).or_else(|| rpm::gather(gather)) else {
         let needs = "`var/lib/dpkg/status` or an rpm database";
         return Packages {
             versions: Known::unknown(needs),
             list: Known::unknown(needs),
+            foreign: Known::unknown(needs),
             ..Packages::default()
         };
     };
@@ -141,6 +150,7 @@ pub fn gather(gather: &Gather<'_>) -> Packages {
         .as_ref()
         .map(|list| list.iter().map(|package| (Arc::clone(&package.name), package.full_version())).collect());
     Packages {
+        foreign: origin::gather(gather, found.manager, &list, system),
         manager: Some(found.manager),
         at: Some(found.at),
         versions,

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub use container::{Container, ContainerKind};
 
-use super::{Gather, Known, Problem, ProblemKind};
+use super::{Found, Gather, Known, Problem, ProblemKind};
 use crate::parse::os_release;
 use crate::place::Place;
 use crate::source::File;
@@ -44,6 +44,8 @@ pub struct System {
     pub hostname: Option<String>,
     /// machine-id(5); null if there is none or it says `uninitialized`.
     pub machine_id: Option<String>,
+    /// What the file of the machine-id holds. Unknown if it cannot be read.
+    pub machine_id_state: Known<MachineIdState>,
     /// What says that this is the root of a container, which has no kernel, initrd or boot loader of its own; null
     /// if nothing says so.
     pub container: Option<Container>,
@@ -51,6 +53,23 @@ pub struct System {
     pub cpu_demand: Option<crate::dropped::CpuDemand>,
     /// The file that `id` and the version were read from.
     pub at: Option<Place>,
+}
+
+/// What `etc/machine-id` holds (machine-id(5)).
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MachineIdState {
+    /// 32 hexadecimal digits.
+    Set,
+    /// There is no such file.
+    #[default]
+    Absent,
+    /// Nothing: systemd makes an id at each boot until it can write it.
+    Empty,
+    /// `uninitialized`: systemd makes an id at the next boot, which counts as the first.
+    Uninitialized,
+    /// Something else, which systemd takes for none.
+    Malformed,
 }
 
 /// Whose tools and file layout a distribution has.
@@ -76,12 +95,12 @@ pub fn gather(gather: &Gather<'_>) -> System {
     let release = release::gather(gather);
     let mut system = System {
         hostname: hostname(gather),
-        machine_id: machine_id(gather),
         architecture: architecture::gather(gather),
         container: container::gather(gather),
         family: Known::unknown("`etc/os-release` or another release file"),
         ..System::default()
     };
+    (system.machine_id, system.machine_id_state) = machine_id(gather);
     let Some(release) = release else { return system };
     system.family = Known::Known(family(&release.id, &release.id_like));
     system.major_version = release.version_id.as_deref().and_then(major);
@@ -135,9 +154,21 @@ fn hostname(gather: &Gather<'_>) -> Option<String> {
     gather.read("sos_commands/general/hostname").present().and_then(|file| first_word(&file))
 }
 
-fn machine_id(gather: &Gather<'_>) -> Option<String> {
-    let file = gather.read("etc/machine-id").present()?;
-    first_word(&file).filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+fn machine_id(gather: &Gather<'_>) -> (Option<String>, Known<MachineIdState>) {
+    let file = match gather.read("etc/machine-id") {
+        Found::Present(file) => file,
+        Found::Absent => return (None, Known::Known(MachineIdState::Absent)),
+        Found::Unreadable { needs } => return (None, Known::Unknown { needs }),
+    };
+    let word = first_word(&file);
+    let is_id = |id: &String| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let state = match &word {
+        None => MachineIdState::Empty,
+        Some(id) if is_id(id) && id.bytes().any(|byte| byte != b'0') => MachineIdState::Set,
+        Some(id) if id == "uninitialized" => MachineIdState::Uninitialized,
+        Some(_) => MachineIdState::Malformed,
+    };
+    (word.filter(is_id), Known::Known(state))
 }
 
 /// The first word of the first line that is neither empty nor a comment, fit to be shown.

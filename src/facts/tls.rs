@@ -3,6 +3,7 @@
 //! A library is judged by its file: its symbol versions and the version string in its data; distributions backport,
 //! so the package's version stands beside it and decides nothing.
 
+mod certificates;
 mod includes;
 mod library;
 mod openssl;
@@ -10,6 +11,8 @@ mod services;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use certificates::UsedCertificate;
 
 use super::libraries::Libraries;
 use super::packages::Packages;
@@ -24,6 +27,8 @@ pub struct Tls {
     pub libraries: Vec<TlsLibrary>,
     /// Each setting of a service that names protocols.
     pub demands: Vec<TlsDemand>,
+    /// Each certificate that a service is told to show, and the authorities that the administrator trusts.
+    pub certificates: Vec<UsedCertificate>,
     /// The system's openssl.cnf files.
     pub configurations: Vec<OpensslConfiguration>,
     /// What these files name that is not there or not understood.
@@ -182,7 +187,8 @@ pub fn gather(gather: &Gather<'_>, libraries: &Libraries, packages: &Packages) -
     let crypto = library::newest(&found, "libcrypto");
     let (configurations, troubles) = openssl::read(gather, &crypto, &mut wishes);
     let demands = wishes.into_iter().map(|wish| judge(wish, &found, libraries)).collect();
-    Tls { libraries: found, demands, configurations, troubles }
+    let certificates = certificates::read(gather);
+    Tls { libraries: found, demands, certificates, configurations, troubles }
 }
 
 /// A setting that was read, before it is set against a library.

@@ -4,9 +4,11 @@
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
 pub mod apache;
+pub mod beancounters;
 pub mod blkid;
 pub mod bls;
 pub mod boot_sector;
+pub mod certificate;
 pub mod cmdline;
 pub mod corosync;
 pub mod crypttab;
@@ -40,6 +42,7 @@ pub mod key_value;
 pub mod ld_so_conf;
 pub mod lilo;
 pub mod lines;
+pub mod lsattr;
 pub mod lsblk;
 pub mod lspci;
 pub mod luks_dump;

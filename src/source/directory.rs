@@ -12,10 +12,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, readlinkat, statat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, IFlags, Mode, OFlags, fgetxattr, fstat, ioctl_getflags, openat, readlinkat,
+    statat,
+};
 use rustix::io::Errno;
 
-use super::{Backend, Content, LookupError, Node, NodeKind, SourceError, display_path};
+use super::{
+    Attributes, Backend, Content, LookupError, Node, NodeKind, SourceError, display_path, escape_bytes,
+};
 
 /// Directories that are held open. A process may usually have 1024 files open, and boot images take theirs.
 const MAX_OPEN: usize = 64;
@@ -24,6 +29,16 @@ const MAX_OPEN: usize = 64;
 const PASS_THROUGH: OFlags =
     OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// O_NONBLOCK: should a fifo have taken the file's place, opening it must not wait for a writer.
+const OPEN: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOCTTY);
+
+/// Bytes of an SELinux label; those of distributions have less than 100.
+const MAX_LABEL: usize = 1024;
 
 /// A directory opened as a root.
 #[derive(Debug)]
@@ -131,11 +146,25 @@ impl Backend for Directory {
         Ok(names)
     }
 
+    fn attributes(&self, path: &Path) -> Option<Attributes> {
+        let (at, name) = self.parent(path).ok()?;
+        // What may not be opened is not known.
+        let file = openat(&at, name, OPEN, Mode::empty()).ok()?;
+        // FS_IOC_GETFLAGS (ioctl_iflags(2)): a file system without such flags has none set.
+        let flags = ioctl_getflags(&file).unwrap_or(IFlags::empty());
+        let mut label = [0_u8; MAX_LABEL];
+        // An error is a file without a label, or a file system that keeps none.
+        let label = fgetxattr(&file, "security.selinux", &mut label).ok().and_then(|len| label.get(..len));
+        Some(Attributes {
+            is_immutable: flags.contains(IFlags::IMMUTABLE),
+            is_append_only: flags.contains(IFlags::APPEND),
+            label: label.map(|label| escape_bytes(label.strip_suffix(b"\0").unwrap_or(label))),
+        })
+    }
+
     fn open(&self, path: &Path) -> Result<Box<dyn Content>, LookupError> {
         let (at, name) = self.parent(path)?;
-        // O_NONBLOCK: should a fifo have taken the file's place, opening it must not wait for a writer.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let file = openat(&at, name, flags, Mode::empty()).map_err(|error| failed(path, error))?;
+        let file = openat(&at, name, OPEN, Mode::empty()).map_err(|error| failed(path, error))?;
         let stat = fstat(&file).map_err(|error| failed(path, error))?;
         match kind_of(stat.st_mode) {
             NodeKind::File => Ok(Box::new(File::from(file))),

@@ -162,7 +162,7 @@ const IMAGES: [&[u8]; 7] = [
 ];
 
 /// Single files and beginnings of names that are kept, as configuration.
-const FILES: [&[u8]; 8] = [
+const FILES: [&[u8]; 13] = [
     b"usr/lib/os-release",
     b"lib/os-release",
     b"usr/lib/locale/C.utf8/LC_CTYPE",
@@ -171,6 +171,11 @@ const FILES: [&[u8]; 8] = [
     b"var/lib/initramfs-tools/",
     b"usr/lib/fedora-release",
     b"usr/lib/issue",
+    b"usr/local/share/ca-certificates/",
+    b"var/lib/dkms/",
+    b"var/lib/shim-signed/",
+    b"var/log/audit/audit.log",
+    b"var/log/dmesg",
 ];
 
 /// Programs that are looked at: what a system cannot do without, and services that speak TLS.
@@ -243,6 +248,11 @@ const PROGRAMS: [&[u8]; 63] = [
 fn below_root(path: &[u8]) -> Option<Interest> {
     if IMAGES.iter().any(|start| path.starts_with(start)) {
         return Some(Interest::Image);
+    }
+    // apt's lists of packages and the origins of its archives; descriptions and contents are not read.
+    if path.starts_with(b"var/lib/apt/lists/") {
+        let wanted = [&b"_Packages"[..], b"_Release", b"_InRelease"].iter().any(|end| path.ends_with(end));
+        return wanted.then_some(Interest::Image);
     }
     let base = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let directory = path.get(..path.len().saturating_sub(base.len())).unwrap_or_default();

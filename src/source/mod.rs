@@ -64,6 +64,17 @@ pub struct Node {
     pub mtime: i64,
 }
 
+/// What a file system keeps of a file beside its metadata.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// `chattr +i`: nobody changes, replaces or removes it.
+    pub is_immutable: bool,
+    /// `chattr +a`: it only grows.
+    pub is_append_only: bool,
+    /// The SELinux label (`security.selinux`); none if it has none.
+    pub label: Option<String>,
+}
+
 /// Why a look-up gave nothing. Absent, unreadable and unsuitable are different things to a check.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LookupError {
@@ -205,6 +216,12 @@ pub trait Backend: Send + Sync {
     /// Any [`LookupError`].
     fn open(&self, path: &Path) -> Result<Box<dyn Content>, LookupError>;
 
+    /// What the file system keeps of the regular file at `path` beside its metadata; none where this form of system
+    /// does not hold it, or it may not be asked.
+    fn attributes(&self, _path: &Path) -> Option<Attributes> {
+        None
+    }
+
     /// What is wrong with the form that the system came in; nothing, for most.
     fn damage(&self) -> &[Damage] {
         &[]
@@ -341,6 +358,15 @@ impl Tree {
     /// Any [`LookupError`].
     pub fn symlink_metadata(&self, path: impl AsRef<Path>) -> Result<Node, LookupError> {
         self.found(path.as_ref(), false)
+    }
+
+    /// What the file system keeps of the regular file that `path` leads to beside its metadata; none where nobody can
+    /// say.
+    #[must_use]
+    pub fn attributes(&self, path: impl AsRef<Path>) -> Option<Attributes> {
+        let (resolved, node) = self.look_up(path.as_ref(), true).ok()?; // a name that is not there has none
+        node.filter(|node| node.kind == NodeKind::File)?;
+        self.backend.attributes(&resolved)
     }
 
     /// Whether `path` leads to something. Trouble on the way counts as "not known to exist": false.

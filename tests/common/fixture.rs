@@ -201,8 +201,13 @@ fn module(path: &str, text: &str) -> Vec<u8> {
     let magic = pairs.iter().find(|(key, _)| *key == "vermagic").map(|(_, magic)| *magic);
     let release = magic.and_then(|magic| magic.split(' ').next()).unwrap_or(release);
     let module = Module::new(&name, release);
-    let pairs = pairs.iter().filter(|(key, _)| *key != "vermagic");
-    pairs.fold(module, |module, (key, value)| module.info(key, value)).build()
+    let is_signed = pairs.contains(&("signed", "yes"));
+    let pairs = pairs.iter().filter(|(key, _)| !["vermagic", "signed"].contains(key));
+    let mut bytes = pairs.fold(module, |module, (key, value)| module.info(key, value)).build();
+    if is_signed {
+        bytes.extend(b"~Module signature appended~\n");
+    }
+    bytes
 }
 
 fn library(path: &str, text: &str) -> Vec<u8> {

@@ -10,8 +10,8 @@ use crate::source::{File, LookupError, escape_bytes};
 const DIRECTORIES: [&str; 2] = ["var/lib/rpm", "usr/lib/sysimage/rpm"];
 /// The database files, newest format first: what a conversion left behind is out of date.
 const FILES: [&str; 3] = ["rpmdb.sqlite", "Packages.db", "Packages"];
-/// What sosreport writes of `rpm -qa`, as a link in its root or where the command's output is.
-const SOSREPORT: [&str; 2] = ["installed-rpms", "sos_commands/rpm/package-data"];
+/// What sosreport writes of `rpm -qa`: with the packages' vendors, and as a link in its root.
+const SOSREPORT: [&str; 2] = ["sos_commands/rpm/package-data", "installed-rpms"];
 
 pub(super) fn gather(gather: &Gather<'_>) -> Option<Inventory> {
     let paths = DIRECTORIES.iter().flat_map(|directory| FILES.map(|file| format!("{directory}/{file}")));
@@ -84,12 +84,16 @@ fn installed(headers: &[Header]) -> Vec<Package> {
     packages.collect()
 }
 
-/// Lines of `NAME-VERSION-RELEASE.ARCH`, with a date behind; epochs are not written down.
+/// Lines of `NAME-VERSION-RELEASE.ARCH` with a date behind, and in `package-data` the vendor; epochs are not written down.
 fn written_down(file: &File) -> Vec<Package> {
     let mut strings = Interner::default();
     let text = String::from_utf8_lossy(&file.bytes);
-    let words = text.lines().filter_map(|line| line.split_whitespace().next());
-    let packages = words.filter_map(|word| {
+    let packages = text.lines().filter_map(|line| {
+        let word = line.split_whitespace().next()?;
+        let word = word.split("~~").next()?;
+        // `NAME-VERSION-RELEASE.ARCH~~DATE`, then seconds, vendor and build host, parted by tabs.
+        let vendor = line.contains("~~").then(|| line.split('\t').nth(2)).flatten().map(str::trim);
+        let vendor = vendor.filter(|vendor| !vendor.is_empty() && *vendor != "(none)");
         let (rest, architecture) = word.rsplit_once('.')?;
         let (rest, release) = rest.rsplit_once('-')?;
         let (name, version) = rest.rsplit_once('-')?;
@@ -99,7 +103,7 @@ fn written_down(file: &File) -> Vec<Package> {
             version: escape_bytes(version.as_bytes()).into(),
             release: escape_bytes(release.as_bytes()).into(),
             architecture: strings.get(architecture),
-            vendor: None,
+            vendor: vendor.map(|vendor| strings.get(vendor)),
         })
     });
     packages.collect()

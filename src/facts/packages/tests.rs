@@ -4,7 +4,7 @@ use crate::source::memory::Memory;
 
 fn read(memory: Memory) -> Packages {
     let tree = memory.into_tree();
-    super::gather(&Gather::new(&tree, &Limits::default()))
+    super::gather(&Gather::new(&tree, &Limits::default()), &System::default())
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_broken_rpm_database_is_a_problem_and_packages_are_unknown() {
         let tree = Memory::new().file("var/lib/rpm/Packages", bytes).into_tree();
         let limits = Limits::default();
         let gather = Gather::new(&tree, &limits);
-        let packages = super::gather(&gather);
+        let packages = super::gather(&gather, &System::default());
         assert_eq!(packages.versions.needs(), Some("a whole rpm database in `var/lib/rpm/Packages`"));
         let problems = gather.into_problems();
         assert_eq!(problems.len(), 1);

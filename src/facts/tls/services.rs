@@ -24,9 +24,8 @@ pub(super) fn read(gather: &Gather<'_>) -> Vec<Wish> {
     wishes
 }
 
-/// nginx takes every protocol's name whatever it was built with, and sets the options that the library has
-/// (`ngx_ssl_create`): a protocol that is missing is missing in silence.
-fn read_nginx(gather: &Gather<'_>, wishes: &mut Vec<Wish>) {
+/// Calls `read` with each file of nginx's configuration, and the folder that its paths start from.
+pub(super) fn nginx_files(gather: &Gather<'_>, read: &mut dyn FnMut(&File, &str)) {
     // Packages, then what its own `configure` and the Passenger installer choose.
     for prefix in ["etc/nginx", "usr/local/nginx/conf", "opt/nginx/conf"] {
         let includes = |file: &File| {
@@ -34,29 +33,34 @@ fn read_nginx(gather: &Gather<'_>, wishes: &mut Vec<Wish>) {
             let asked = config.directives.into_iter().filter(|directive| directive.name == "include");
             asked.filter_map(|d| d.arguments.first().map(|path| relative_to(prefix, path))).collect()
         };
-        walk(gather, &format!("{prefix}/nginx.conf"), &includes, &mut |file| {
-            let config = nginx::parse(&file.bytes);
-            for mistake in config.mistakes {
-                let at = mistake.span.at(&file.path);
-                gather.note(Problem { at, kind: ProblemKind::Malformed, message: mistake.message });
-            }
-            for directive in config.directives.into_iter().filter(|d| d.name == "ssl_protocols") {
-                wishes.push(Wish {
-                    at: directive.span.at(&file.path),
-                    service: "nginx",
-                    choice: tls::listed(directive.arguments.iter().map(String::as_str)),
-                    value: directive.arguments.join(" "),
-                    setting: directive.name,
-                    consequence: Consequence::PassedOver,
-                });
-            }
-        });
+        walk(gather, &format!("{prefix}/nginx.conf"), &includes, &mut |file| read(file, prefix));
     }
 }
 
-/// mod_ssl ends with "SSLProtocol: Illegal protocol" for what its OpenSSL did not have when it was built
-/// (`ssl_cmd_protocol_parse`).
-fn read_apache(gather: &Gather<'_>, wishes: &mut Vec<Wish>) {
+/// nginx takes every protocol's name whatever it was built with, and sets the options that the library has
+/// (`ngx_ssl_create`): a protocol that is missing is missing in silence.
+fn read_nginx(gather: &Gather<'_>, wishes: &mut Vec<Wish>) {
+    nginx_files(gather, &mut |file, _| {
+        let config = nginx::parse(&file.bytes);
+        for mistake in config.mistakes {
+            let at = mistake.span.at(&file.path);
+            gather.note(Problem { at, kind: ProblemKind::Malformed, message: mistake.message });
+        }
+        for directive in config.directives.into_iter().filter(|d| d.name == "ssl_protocols") {
+            wishes.push(Wish {
+                at: directive.span.at(&file.path),
+                service: "nginx",
+                choice: tls::listed(directive.arguments.iter().map(String::as_str)),
+                value: directive.arguments.join(" "),
+                setting: directive.name,
+                consequence: Consequence::PassedOver,
+            });
+        }
+    });
+}
+
+/// Calls `read` with each file of Apache's configuration, and its `ServerRoot`, which paths start from.
+pub(super) fn apache_files(gather: &Gather<'_>, read: &mut dyn FnMut(&File, &str)) {
     for (start, default_root) in [
         ("etc/httpd/conf/httpd.conf", "/etc/httpd"),
         ("etc/apache2/apache2.conf", "/etc/apache2"),
@@ -72,12 +76,18 @@ fn read_apache(gather: &Gather<'_>, wishes: &mut Vec<Wish>) {
                 directives.filter(|directive| directive.is("Include") || directive.is("IncludeOptional"));
             asked.filter_map(|d| d.arguments.first().map(|path| relative_to(&root, path))).collect()
         };
-        walk(gather, start, &includes, &mut |file| {
-            for directive in apache::parse(&file.bytes).into_iter().filter(|d| d.is("SSLProtocol")) {
-                wishes.push(apache_wish(file, directive));
-            }
-        });
+        walk(gather, start, &includes, &mut |file| read(file, &root));
     }
+}
+
+/// mod_ssl ends with "SSLProtocol: Illegal protocol" for what its OpenSSL did not have when it was built
+/// (`ssl_cmd_protocol_parse`).
+fn read_apache(gather: &Gather<'_>, wishes: &mut Vec<Wish>) {
+    apache_files(gather, &mut |file, _| {
+        for directive in apache::parse(&file.bytes).into_iter().filter(|d| d.is("SSLProtocol")) {
+            wishes.push(apache_wish(file, directive));
+        }
+    });
 }
 
 fn apache_wish(file: &File, directive: Directive) -> Wish {
@@ -109,27 +119,32 @@ fn read_postfix(gather: &Gather<'_>, wishes: &mut Vec<Wish>) {
     }
 }
 
-/// Dovecot's login processes end with a fatal error for a protocol that it was built without.
-fn read_dovecot(gather: &Gather<'_>, wishes: &mut Vec<Wish>) {
+/// Calls `read` with each file of Dovecot's configuration.
+pub(super) fn dovecot_files(gather: &Gather<'_>, read: &mut dyn FnMut(&File)) {
     for start in ["etc/dovecot/dovecot.conf", "etc/dovecot.conf"] {
         let includes = |file: &File| {
             let settings = key_value::parse(&file.bytes, Dialect::Dovecot).into_iter();
             let asked = settings.filter(|setting| matches!(setting.key.as_str(), "include" | "include_try"));
             asked.map(|setting| relative_to(directory_of(&file.path), &setting.value)).collect()
         };
-        walk(gather, start, &includes, &mut |file| {
-            for setting in key_value::parse(&file.bytes, Dialect::Dovecot) {
-                let choice = match setting.key.as_str() {
-                    "ssl_protocols" => tls::exclusions(&setting.value),
-                    "ssl_min_protocol" if setting.value == "ANY" => continue,
-                    "ssl_min_protocol" if setting.value == "LATEST" => Choice::at_least(Protocol::Tls13),
-                    "ssl_min_protocol" => least(&setting.value),
-                    _ => continue,
-                };
-                wishes.push(wish(file, &setting, "dovecot", choice, Consequence::TurnsTlsOff));
-            }
-        });
+        walk(gather, start, &includes, read);
     }
+}
+
+/// Dovecot's login processes end with a fatal error for a protocol that it was built without.
+fn read_dovecot(gather: &Gather<'_>, wishes: &mut Vec<Wish>) {
+    dovecot_files(gather, &mut |file| {
+        for setting in key_value::parse(&file.bytes, Dialect::Dovecot) {
+            let choice = match setting.key.as_str() {
+                "ssl_protocols" => tls::exclusions(&setting.value),
+                "ssl_min_protocol" if setting.value == "ANY" => continue,
+                "ssl_min_protocol" if setting.value == "LATEST" => Choice::at_least(Protocol::Tls13),
+                "ssl_min_protocol" => least(&setting.value),
+                _ => continue,
+            };
+            wishes.push(wish(file, &setting, "dovecot", choice, Consequence::TurnsTlsOff));
+        }
+    });
 }
 
 /// stunnel ends with "Incorrect version of TLS protocol" (`options.c`).

@@ -11,6 +11,7 @@ mod header;
 mod ndb;
 mod sqlite;
 
+use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 
 use thiserror::Error;
@@ -58,6 +59,35 @@ pub enum RpmdbError {
 /// [`RpmdbError`]; packages that were read before the error are lost with it, since a list that may lack some must not
 /// be taken for the whole.
 pub fn packages(input: impl Read + Seek) -> Result<(Format, Vec<Header>), RpmdbError> {
+    let mut found = Vec::new();
+    let format = each_header(input, |blobs, len, buffer| {
+        found.extend(header::read(blobs, len, buffer)?);
+        if found.len() > MAX_PACKAGES {
+            return Err(RpmdbError::Unsupported(format!("it has more than {MAX_PACKAGES} packages")));
+        }
+        Ok(())
+    })?;
+    Ok((format, found))
+}
+
+/// The names of the packages that own files: `wanted` says under which name a path is asked for, if it is.
+///
+/// # Errors
+/// [`RpmdbError`], as for [`packages`].
+pub fn owners(
+    input: impl Read + Seek,
+    wanted: &dyn Fn(&str) -> Option<String>,
+) -> Result<BTreeMap<String, String>, RpmdbError> {
+    let mut owners = BTreeMap::new();
+    each_header(input, |blobs, len, buffer| header::add_owned(blobs, len, buffer, wanted, &mut owners))?;
+    Ok(owners)
+}
+
+/// Calls `read` with each header's blob, its length and a buffer that is empty.
+fn each_header(
+    input: impl Read + Seek,
+    mut read: impl FnMut(&mut dyn Blobs, u64, &mut Vec<u8>) -> Result<(), RpmdbError>,
+) -> Result<Format, RpmdbError> {
     let mut file = Source::new(input)?;
     let mut start = [0_u8; 16];
     if file.len < 512 {
@@ -65,17 +95,30 @@ pub fn packages(input: impl Read + Seek) -> Result<(Format, Vec<Header>), RpmdbE
     }
     file.read_at(0, &mut start)?;
     if start.starts_with(b"SQLite format 3\0") {
-        let headers = headers(&mut sqlite::Database::open(file)?)?;
-        return Ok((Format::Sqlite, headers));
+        headers(&mut sqlite::Database::open(file)?, &mut read)?;
+        return Ok(Format::Sqlite);
     }
     if start.starts_with(b"RpmP") {
-        return Ok((Format::Ndb, headers(&mut ndb::Database::open(file)?)?));
+        headers(&mut ndb::Database::open(file)?, &mut read)?;
+        return Ok(Format::Ndb);
     }
-    if let Some(database) = bdb::Database::open(file)? {
-        let mut database = database;
-        return Ok((Format::BerkeleyDb, headers(&mut database)?));
+    if let Some(mut database) = bdb::Database::open(file)? {
+        headers(&mut database, &mut read)?;
+        return Ok(Format::BerkeleyDb);
     }
     Err(RpmdbError::Unsupported("it is neither a Berkeley DB hash, nor NDB, nor SQLite".to_owned()))
+}
+
+/// What is done with a header's blob.
+type Reading<'a> = &'a mut dyn FnMut(&mut dyn Blobs, u64, &mut Vec<u8>) -> Result<(), RpmdbError>;
+
+fn headers(blobs: &mut dyn Blobs, read: Reading<'_>) -> Result<(), RpmdbError> {
+    let mut buffer = Vec::new();
+    while let Some(len) = blobs.advance()? {
+        buffer.clear();
+        read(blobs, len, &mut buffer)?;
+    }
+    Ok(())
 }
 
 /// The headers in a database, one after the other.
@@ -85,19 +128,6 @@ trait Blobs {
 
     /// Reads on in the header, until `buffer` holds its first `len` bytes or the whole of it.
     fn fill(&mut self, buffer: &mut Vec<u8>, len: usize) -> Result<(), RpmdbError>;
-}
-
-fn headers(blobs: &mut impl Blobs) -> Result<Vec<Header>, RpmdbError> {
-    let mut found = Vec::new();
-    let mut buffer = Vec::new();
-    while let Some(len) = blobs.advance()? {
-        buffer.clear();
-        found.extend(header::read(blobs, len, &mut buffer)?);
-        if found.len() > MAX_PACKAGES {
-            return Err(RpmdbError::Unsupported(format!("it has more than {MAX_PACKAGES} packages")));
-        }
-    }
-    Ok(found)
 }
 
 /// A file that is read by position, and its length.

@@ -1,0 +1,1 @@
+min_rsa_size = 2048
