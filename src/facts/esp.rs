@@ -70,6 +70,18 @@ pub struct EspProgram {
     pub is_signed_by_microsoft: bool,
     /// What GRUB has inside; null for other programs.
     pub grub: Option<GrubCore>,
+    /// Components and their generations, by which old versions are revoked (the section `.sbat`); empty for a program that
+    /// has none.
+    pub sbat: Vec<SbatComponent>,
+}
+
+/// A component of a program for UEFI, as SBAT counts its generations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SbatComponent {
+    /// Its name: `shim`, `grub`, `grub.debian`.
+    pub component: String,
+    /// Its generation: it grows with each mended flaw.
+    pub generation: u32,
 }
 
 /// Kinds of programs for UEFI.
@@ -230,6 +242,7 @@ fn program(gather: &Gather<'_>, at: &Place) -> Known<Option<EspProgram>> {
             is_signed: false,
             is_signed_by_microsoft: false,
             grub: None,
+            sbat: Vec::new(),
         },
     }))
 }
@@ -250,6 +263,11 @@ impl EspProgram {
             is_signed: program.signer != Signer::Nobody,
             is_signed_by_microsoft: program.signer == Signer::Microsoft,
             grub: program.grub.map(|image| GrubCore::new(image, at.clone())),
+            sbat: program
+                .sbat
+                .into_iter()
+                .map(|(component, generation)| SbatComponent { component, generation })
+                .collect(),
         }
     }
 }

@@ -131,6 +131,19 @@ const MAX_LINES: usize = 1000;
 /// What would say on which disk a file system is.
 const NEEDS_DISKS: &str = "the output of `lsblk` or `blkid` (a sos report has it), and `etc/lvm/backup`";
 
+impl Fstab {
+    /// Where the file system is mounted that holds `path` (absolute), by the lines of fstab. Unknown if the lines are.
+    #[must_use]
+    pub fn mountpoint_of(&self, path: &str) -> Known<String> {
+        self.entries.as_ref().map(|entries| {
+            let above = entries.iter().map(|entry| entry.mountpoint.as_str()).filter(|mountpoint| {
+                mountpoint.starts_with('/') && std::path::Path::new(path).starts_with(mountpoint)
+            });
+            above.max_by_key(|mountpoint| mountpoint.len()).unwrap_or("/").to_owned()
+        })
+    }
+}
+
 /// Reads `/etc/fstab`; `devices` settle which of the named devices exist.
 #[must_use]
 pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Fstab {

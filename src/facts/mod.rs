@@ -20,6 +20,7 @@ pub mod crypttab;
 pub mod departing;
 pub mod device_caches;
 pub mod disk_sizes;
+pub mod dovecot;
 pub mod dracut;
 pub mod esp;
 pub mod file_systems;
@@ -30,6 +31,7 @@ mod gather;
 mod glob;
 pub mod grub;
 pub mod hardware;
+pub mod import_support;
 pub mod init;
 pub mod initramfs_tools;
 pub mod initrds;
@@ -40,10 +42,12 @@ pub mod luks;
 pub mod lvm;
 pub mod mainframe;
 pub mod md;
+pub mod memory;
 pub mod mentions;
 pub mod mkinitrd;
 pub mod modprobe;
 pub mod module_tables;
+pub mod mongodb;
 pub mod mounting;
 pub mod multipath;
 pub mod near;
@@ -63,6 +67,7 @@ pub mod space;
 pub mod sysctl;
 pub mod system;
 pub mod tls;
+pub mod tomcat;
 pub mod udev;
 pub mod unfinished;
 pub mod vendor_multipath;
@@ -200,6 +205,16 @@ pub struct Facts {
     pub disk_sizes: Known<Vec<disk_sizes::DiskSize>>,
     /// What an OpenVZ kernel counts for its containers.
     pub beancounters: Vec<beancounters::Beancounter>,
+    /// What the importers of platforms say of the system.
+    pub import_support: Vec<import_support::ImportSupport>,
+    /// Memory, and what is set aside of it at boot.
+    pub memory: memory::Memory,
+    /// MongoDB's data and journal.
+    pub mongodb: Vec<mongodb::Mongod>,
+    /// Links in Dovecot's mail folders that lead to what is no mail.
+    pub dovecot_links: Vec<dovecot::MailLink>,
+    /// Tomcat's data sources.
+    pub tomcat: Vec<tomcat::DataSource>,
     /// What was asked for although nothing in the system names it.
     #[serde(skip)]
     pub asked: asked::AskedFiles,
@@ -312,6 +327,11 @@ impl Facts {
             esp,
             nvram,
             initrd_builders: mkinitrd::builders(gather),
+            import_support: import_support::gather(&system),
+            memory: memory::gather(gather, boot, &sysctl, &services),
+            mongodb: mongodb::gather(gather, &fstab),
+            dovecot_links: dovecot::gather(gather),
+            tomcat: tomcat::gather(gather),
             clock: clock::gather(gather, fstab.by_systemd),
             file_attributes: attributes::gather(gather),
             root_links: root_links::gather(gather, &fstab),

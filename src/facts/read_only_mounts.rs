@@ -43,7 +43,8 @@ pub fn gather(gather: &Gather<'_>, fstab: &Fstab) -> Vec<ReadOnlyMount> {
             if !ON_DISK.contains(&kind) || !options.any(|option| option == "ro") {
                 continue;
             }
-            let mount = fstab.entries.get().into_iter().flatten().find(|entry| entry.mountpoint == mountpoint);
+            let mount =
+                fstab.entries.get().into_iter().flatten().find(|entry| entry.mountpoint == mountpoint);
             let Some(mount) = mount.filter(|mount| !mount.options.iter().any(|option| option == "ro")) else {
                 continue;
             };

@@ -105,7 +105,7 @@ fn climbs(target: &Path, depth: usize) -> bool {
 }
 
 /// Where a link in `folder` leads by the names alone, as a process inside sees it: `..` at the root stays there.
-fn normal(folder: &Path, target: &Path) -> String {
+pub(super) fn normal(folder: &Path, target: &Path) -> String {
     let mut path = if target.is_absolute() { PathBuf::new() } else { folder.to_path_buf() };
     for component in target.components() {
         match component {

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use certificates::UsedCertificate;
+pub(super) use services::dovecot_files;
 
 use super::libraries::Libraries;
 use super::packages::Packages;

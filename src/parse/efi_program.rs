@@ -11,6 +11,9 @@ use super::grub_image::{self, GrubImage};
 /// Bytes of a certificate table that are searched for its signer; real ones have 2 to 10 KiB.
 const MAX_CERTIFICATES: usize = 256 * 1024;
 
+/// Components of a `.sbat` section; real ones have three to five.
+const MAX_COMPONENTS: usize = 64;
+
 /// An EFI program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EfiProgram {
@@ -24,6 +27,8 @@ pub struct EfiProgram {
     pub kind: ProgramKind,
     /// What GRUB has inside; none for other programs.
     pub grub: Option<GrubImage>,
+    /// Components and their generations for revocation, as the section `.sbat` lists them; empty without one.
+    pub sbat: Vec<(String, u32)>,
 }
 
 /// Who signed a program.
@@ -103,7 +108,20 @@ pub fn parse(bytes: &[u8], len: u64) -> Option<EfiProgram> {
     } else {
         ProgramKind::Other
     };
-    Some(EfiProgram { machine, is_whole, signer, kind, grub: mods.and_then(grub_image::read_modules) })
+    let grub = mods.and_then(grub_image::read_modules);
+    let sbat = body(".sbat").map(sbat).unwrap_or_default();
+    Some(EfiProgram { machine, is_whole, signer, kind, grub, sbat })
+}
+
+/// Lines of `component,generation,vendor,package,version,url` (SBAT.md of shim).
+fn sbat(section: &[u8]) -> Vec<(String, u32)> {
+    let lines = section.split(|byte| *byte == b'\n').take(MAX_COMPONENTS);
+    let components = lines.filter_map(|line| {
+        let line = String::from_utf8_lossy(line);
+        let mut fields = line.trim_matches(['\0', '\r', ' ']).split(',');
+        Some((crate::source::escape_bytes(fields.next()?.as_bytes()), fields.next()?.parse().ok()?))
+    });
+    components.collect()
 }
 
 /// The certificates name their issuers in plain text; a table that was not read counts as somebody's.
@@ -128,6 +146,12 @@ mod tests {
         for bytes in [&b""[..], b"shim", &[0; 4096]] {
             assert_eq!(parse(bytes, bytes.len() as u64), None);
         }
+    }
+
+    #[test]
+    fn generations_are_read() {
+        let section = b"sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\nshim,4,UEFI shim,shim,1,x\n\0\0";
+        assert_eq!(sbat(section), [("sbat".to_owned(), 1), ("shim".to_owned(), 4)]);
     }
 
     proptest! {

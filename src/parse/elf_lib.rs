@@ -286,6 +286,17 @@ fn versions_needed(
 /// drops.
 #[must_use]
 pub fn defined_symbols(object: &Object, read_at: ReadAt<'_>) -> BTreeSet<String> {
+    symbols(object, read_at, |symbol| symbol.st_shndx != 0)
+}
+
+/// The functions and data of other libraries that it uses, as [`defined_symbols`].
+#[must_use]
+pub fn imported_symbols(object: &Object, read_at: ReadAt<'_>) -> BTreeSet<String> {
+    symbols(object, read_at, |symbol| symbol.st_shndx == 0)
+}
+
+/// The names of the dynamic symbols that pass.
+fn symbols(object: &Object, read_at: ReadAt<'_>, pass: impl Fn(&Sym) -> bool) -> BTreeSet<String> {
     let container = if object.wide { Container::Big } else { Container::Little };
     let endian = if object.little_endian { Endian::Little } else { Endian::Big };
     let ctx = Ctx::new(container, endian);
@@ -293,8 +304,9 @@ pub fn defined_symbols(object: &Object, read_at: ReadAt<'_>) -> BTreeSet<String>
     let bytes = read_at(offset, usize::try_from(size.min(MAX_SYMBOLS)).unwrap_or(0));
     let count = bytes.len() / Sym::size(container);
     let Ok(table) = Symtab::parse(&bytes, 0, count, ctx) else { return BTreeSet::new() };
-    let defined = table.iter().filter(|symbol| symbol.st_shndx != 0);
-    defined
+    table
+        .iter()
+        .filter(|symbol| pass(symbol))
         .filter_map(|symbol| object.string(symbol.st_name as u64))
         .filter(|name| !name.is_empty())
         .collect()
@@ -402,6 +414,10 @@ mod tests {
         assert!(object.wide && object.little_endian && object.machine == 62);
         let symbols = defined_symbols(&object, &mut slice(&bytes));
         assert_eq!(symbols.into_iter().collect::<Vec<_>>(), ["SSL_new", "TLSv1_2_method"]);
+        let program = Library::program().imports(&["gethostbyname"]).build();
+        let object = read(&mut slice(&program)).unwrap();
+        let symbols = imported_symbols(&object, &mut slice(&program));
+        assert_eq!(symbols.into_iter().collect::<Vec<_>>(), ["gethostbyname"]);
         assert_eq!(
             openssl_text(&object, &mut slice(&bytes)).as_deref(),
             Some("OpenSSL 1.0.2k-fips  26 Jan 2017")

@@ -219,8 +219,9 @@ fn library(path: &str, text: &str) -> Vec<u8> {
         "needs" => library.needs(&[value]),
         "version" => library.versions(&[value]),
         "export" => library.exports(&[value]),
+        "import" => library.imports(&[value]),
         "text" => library.text(value),
-        key => panic!("{path}: `{key}` is none of soname, needs, version, export, text"),
+        key => panic!("{path}: `{key}` is none of soname, needs, version, export, import, text"),
     });
     library.build()
 }

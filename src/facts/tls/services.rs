@@ -120,7 +120,7 @@ fn read_postfix(gather: &Gather<'_>, wishes: &mut Vec<Wish>) {
 }
 
 /// Calls `read` with each file of Dovecot's configuration.
-pub(super) fn dovecot_files(gather: &Gather<'_>, read: &mut dyn FnMut(&File)) {
+pub(in crate::facts) fn dovecot_files(gather: &Gather<'_>, read: &mut dyn FnMut(&File)) {
     for start in ["etc/dovecot/dovecot.conf", "etc/dovecot.conf"] {
         let includes = |file: &File| {
             let settings = key_value::parse(&file.bytes, Dialect::Dovecot).into_iter();

@@ -58,6 +58,7 @@ pub struct Library {
     needed: Vec<String>,
     versions: Vec<String>,
     exports: Vec<String>,
+    imports: Vec<String>,
     texts: Vec<String>,
 }
 
@@ -96,6 +97,12 @@ impl Library {
         self
     }
 
+    /// It calls these functions of other libraries.
+    pub fn imports(mut self, names: &[&str]) -> Self {
+        self.imports.extend(names.iter().map(|&name| name.to_owned()));
+        self
+    }
+
     /// This text stands in `.rodata`, as `OpenSSL 1.0.2k-fips  26 Jan 2017` does in libcrypto.
     pub fn text(mut self, text: &str) -> Self {
         self.texts.push(text.to_owned());
@@ -129,8 +136,9 @@ impl Library {
         if !self.versions.is_empty() {
             let section = elf.section(".gnu.version_d", SHT_GNU_VERDEF, versions);
             elf.link(section, strings, 0, self.versions.len());
-            let symbol_versions =
-                (0..=self.exports.len()).flat_map(|n| u16::from(n > 0).to_le_bytes()).collect();
+            let symbol_versions = (0..=self.exports.len() + self.imports.len())
+                .flat_map(|n| u16::from(n > 0).to_le_bytes())
+                .collect();
             let of_symbols = elf.section(".gnu.version", SHT_GNU_VERSYM, symbol_versions);
             elf.link(of_symbols, table, 2, 0);
             dynamic.extend([(DT_VERDEF, elf.address(section)), (DT_VERDEFNUM, self.versions.len() as u64)]);
@@ -154,12 +162,17 @@ impl Library {
             table.extend(0x1000_u64.to_le_bytes());
             table.extend(16_u64.to_le_bytes());
         }
+        for name in &self.imports {
+            table.extend(u32::try_from(names.add(name)).unwrap().to_le_bytes());
+            table.extend([0x12, 0, 0, 0]); // a global function, in no section
+            table.extend([0; 16]);
+        }
         table
     }
 
     /// One bucket with all symbols chained in it: what says how many symbols there are.
     fn hash(&self) -> Vec<u8> {
-        let symbols = u32::try_from(self.exports.len() + 1).unwrap();
+        let symbols = u32::try_from(self.exports.len() + self.imports.len() + 1).unwrap();
         let chain = (0..symbols).map(|n| if n == 0 || n + 1 == symbols { 0 } else { n + 1 });
         let first = u32::from(symbols > 1);
         [1, symbols, first].into_iter().chain(chain).flat_map(u32::to_le_bytes).collect()
