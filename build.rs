@@ -29,7 +29,23 @@ fn main() -> io::Result<()> {
         let _ = writeln!(list, "    ({name:?}, include_str!({:?})),", file.display().to_string());
     }
     list.push_str("];\n");
-    fs::write(out.join("built_in_rules.rs"), list)
+    fs::write(out.join("built_in_rules.rs"), list)?;
+    fs::write(out.join("built_in_signatures.rs"), signatures(&root)?)
+}
+
+/// The log signatures as a table of their own.
+fn signatures(root: &Path) -> io::Result<String> {
+    let mut files = Vec::new();
+    collect(&root.join("rules/console"), &mut files)?;
+    files.sort();
+    let mut list = String::from("/// The signatures that come with the program: path, text.\n");
+    list.push_str("static BUILT_IN: &[(&str, &str)] = &[\n");
+    for file in files {
+        let name = file.strip_prefix(root).unwrap_or(&file).display().to_string();
+        let _ = writeln!(list, "    ({name:?}, include_str!({:?})),", file.display().to_string());
+    }
+    list.push_str("];\n");
+    Ok(list)
 }
 
 /// The YAML files below `directory`.

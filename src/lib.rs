@@ -22,6 +22,9 @@
 //! Two systems, or one before and after a change, go this way twice; `changes/` then says what differs, as facts for the
 //! rules on changes, and `diff/` makes the report of it.
 //!
+//! A log of a boot that failed goes through [`triage`]: lines -> signatures -> causes in order, joined with the above
+//! where the system's files are at hand.
+//!
 //! Each layer knows only the one above it in this picture: `parse` knows no file tree, `facts` no target,
 //! `simulate` no rule, and a rule no file. Nothing here writes to the system it looks at or runs a program of it.
 
@@ -43,3 +46,4 @@ mod secrets;
 pub mod simulate;
 pub mod source;
 pub mod target;
+pub mod triage;

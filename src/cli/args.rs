@@ -1,6 +1,6 @@
 //! Arguments that several subcommands share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -23,7 +23,15 @@ pub(crate) struct SystemArgs {
     pub(crate) max_initrd_size: u64,
 }
 
+/// Bytes that one initrd may unpack to unless something else is said: more than any initrd has.
+const INITRD_UNPACKED: u64 = 4 << 30;
+
 impl SystemArgs {
+    /// The system at `path`, read with the usual bounds.
+    pub(super) fn of(path: &Path) -> Self {
+        Self { system: path.to_owned(), max_initrd_size: INITRD_UNPACKED }
+    }
+
     /// Opens the system and reads all that it says of itself.
     pub(super) fn read(&self, progress: &Progress) -> anyhow::Result<(Tree, Facts)> {
         self.read_with(progress, &Asked::default())

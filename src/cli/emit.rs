@@ -41,7 +41,7 @@ fn render(report: &Report, part: Part, format: Format, colour: text::Colour) -> 
     }
 }
 
-fn format_of(path: &Path) -> anyhow::Result<Format> {
+pub(super) fn format_of(path: &Path) -> anyhow::Result<Format> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("html" | "htm") => Ok(Format::Html),
         Some("json") => Ok(Format::Json),

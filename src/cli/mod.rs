@@ -17,6 +17,7 @@ mod progress;
 mod rules;
 mod schema;
 mod targets;
+mod triage;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ Examples:
   bootproof check host.tar.zst --output host.html
   bootproof boot /mnt/sysimage --target vmware   The boot alone, step by step
   bootproof diff before.tar.zst /                What a change did, and what it broke
+  bootproof triage console.log                   Why did it not come up?
   bootproof explain initrd-missing-disk-driver   What a rule means and what to do about it
 
 Exit status: 0 nothing at or above --fail-on, 1 findings at or above it, 2 bootproof could not do its work.";
@@ -78,6 +80,7 @@ enum Command {
     Check(check::CheckArgs),
     Boot(boot::BootArgs),
     Diff(diff::DiffArgs),
+    Triage(triage::TriageArgs),
     Facts(facts::FactsArgs),
     Initrd(initrd::InitrdArgs),
     Targets(targets::TargetsArgs),
@@ -106,6 +109,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Boot(args) => boot::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Triage(args) => triage::run(&args),
         Command::Facts(args) => facts::run(&args),
         Command::Initrd(args) => initrd::run(&args),
         Command::Targets(args) => targets::run(&args),

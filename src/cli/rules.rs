@@ -74,7 +74,7 @@ pub(super) fn load(directories: &[PathBuf]) -> anyhow::Result<RuleSet> {
 }
 
 /// The mistakes, each with its line and a caret.
-fn told(errors: &[RuleError]) -> anyhow::Error {
+pub(super) fn told(errors: &[RuleError]) -> anyhow::Error {
     let drawn: Vec<String> = errors.iter().map(|error| error.draw(true)).collect();
     let count = match errors.len() {
         1 => "is a mistake".to_owned(),

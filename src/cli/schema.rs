@@ -11,7 +11,7 @@ use crate::report::Report;
 use crate::rules::reference::markdown;
 use crate::target::Target;
 
-/// Prints a JSON schema: of the facts, the reports, a rule file, a target file.
+/// Prints a JSON schema: of the facts, a report, or a file that you write.
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
     /// Of what.
@@ -43,6 +43,10 @@ pub(crate) enum SchemaOf {
     Rule,
     /// A target file.
     Target,
+    /// A log signature (`rules/console/*.yaml`).
+    Console,
+    /// What `bootproof triage --format json` prints.
+    Triage,
 }
 
 /// Runs the subcommand.
@@ -53,6 +57,8 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<ExitCode> {
         SchemaOf::Diff => ("The report on a change", schemars::schema_for!(DiffReport)),
         SchemaOf::Rule => ("A rule file", crate::rules::schema()),
         SchemaOf::Target => ("A target file", schemars::schema_for!(Target)),
+        SchemaOf::Console => ("A log signature", crate::triage::schema()),
+        SchemaOf::Triage => ("The triage of a log", schemars::schema_for!(crate::triage::Triage)),
     };
     match args.format {
         SchemaFormat::Json => output::print_json(&schema)?,

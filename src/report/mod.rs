@@ -13,6 +13,7 @@ pub(crate) mod prose;
 mod sample;
 mod templates;
 pub mod text;
+pub mod triage;
 mod view;
 
 pub use build::Parts;

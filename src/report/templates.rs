@@ -17,6 +17,7 @@ pub(super) fn fill(name: &str, parts: &[(&str, &str)], view: &impl Serialize) ->
     tera.register_filter("drawn", drawn);
     tera.register_filter("unified", unified);
     tera.register_filter("md_diff", |text: &str, _: Kwargs, _: &State| escape::markdown_diff(text));
+    tera.register_filter("logged", logged);
     tera.register_filter("md", |text: &str, _: Kwargs, _: &State| escape::markdown_sentence(text));
     tera.register_filter("md_text", |text: &str, _: Kwargs, _: &State| escape::markdown_text(text));
     tera.register_filter("md_prose", |text: &str, _: Kwargs, _: &State| escape::markdown_prose(text));
@@ -90,6 +91,13 @@ fn unified(file: &Value, _: Kwargs, _: &State) -> String {
     let lines = file.get_from_path("lines").and_then(Value::as_array).unwrap_or_default();
     let lines = lines.iter().filter_map(|line| line.get_from_path("text").and_then(Value::as_str));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A line of a log with its number.
+fn logged(shown: &Value, _: Kwargs, _: &State) -> String {
+    let text = shown.get_from_path("text").and_then(Value::as_str).unwrap_or_default();
+    let number = shown.get_from_path("line").and_then(Value::as_u64).unwrap_or_default();
+    format!("{number} | {text}")
 }
 
 fn harmless(event: Event<'_>) -> Option<Event<'_>> {

@@ -29,7 +29,7 @@ pub(super) const FILE_LIMIT: usize = 1 << 20;
 /// What every rule is written in: functions, and the names with their types.
 pub(super) struct Language {
     pub(super) env: Arc<Env>,
-    types: Types,
+    pub(super) types: Types,
     target: Type,
     boots: Type,
     /// The facts of one system as a whole.
@@ -584,7 +584,7 @@ pub(super) fn severity_of(value: &dyn cel::common::value::Val) -> Option<Severit
     value.downcast_ref::<CelString>().and_then(|name| severity(name.inner()))
 }
 
-fn is_kebab(text: &str) -> bool {
+pub(super) fn is_kebab(text: &str) -> bool {
     !text.is_empty()
         && text.split('-').all(|part| {
             !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())

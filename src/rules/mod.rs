@@ -21,6 +21,7 @@ mod fingerprint;
 pub mod fixture;
 mod functions;
 mod load;
+pub(crate) mod phrase;
 pub mod reference;
 mod shell;
 mod snippet;

@@ -68,7 +68,7 @@ pub(super) fn read(path: &str, source: &Arc<str>) -> (Option<RuleFile>, Vec<Rule
 }
 
 /// The sentence, without the place and the drawing.
-fn message(error: &serde_saphyr::Error) -> String {
+pub(super) fn message(error: &serde_saphyr::Error) -> String {
     let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
     let message = error.render_with_options(options);
     message.split(" at line ").next().unwrap_or_default().to_owned()
