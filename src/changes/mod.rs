@@ -9,6 +9,7 @@ mod files;
 mod initrds;
 mod kernels;
 mod mounts;
+mod nfs;
 mod packages;
 mod side;
 mod subject;
@@ -23,6 +24,7 @@ pub use files::{Compared, FileChange, FileStatus};
 pub use initrds::{InitrdChange, InitrdStatus, Stale, StaleReason};
 pub use kernels::KernelChange;
 pub use mounts::MountChange;
+pub use nfs::NfsMountChange;
 pub use packages::PackageChange;
 pub use side::Side;
 pub use subject::FileSubject;
@@ -36,6 +38,8 @@ pub struct Changes {
     pub files: Vec<FileChange>,
     /// fstab's lines that differ: by mount point, swap by its device.
     pub mounts: Known<Vec<MountChange>>,
+    /// Mounts over NFS whose version or whose locking differs, of fstab and of autofs' maps.
+    pub nfs_mounts: Known<Vec<NfsMountChange>>,
     /// Packages that came, went or have another version, by name.
     pub packages: Known<Vec<PackageChange>>,
     /// Kernels that came or went, by release. Unknown if one input holds no kernels at all.
@@ -63,6 +67,7 @@ impl Comparison {
         let mounts = mounts::compare(&before.facts, &after.facts);
         let changed: Vec<FileChange> = files.iter().filter_map(Compared::change).collect();
         let changes = Changes {
+            nfs_mounts: nfs::compare(&before.facts, &after.facts),
             packages: packages::compare(&before.facts, &after.facts),
             kernels: kernels::compare(&before.facts, &after.facts),
             initrds: initrds::compare(before, after, &changed, mounts.get()),

@@ -54,6 +54,7 @@ pub mod near;
 pub mod network;
 pub mod nvram;
 pub mod oracle_asm;
+pub mod nfs;
 pub mod packages;
 pub mod ppp;
 pub mod read_only_mounts;
@@ -173,6 +174,8 @@ pub struct Facts {
     pub services: services::Services,
     /// Kernel settings of sysctl.d and sysctl.conf.
     pub sysctl: sysctl::Sysctl,
+    /// NFS, as client and server.
+    pub nfs: nfs::Nfs,
     /// Dial-up and pptp tunnels.
     pub ppp: ppp::Ppp,
     /// Shared libraries of the programs that matter.
@@ -310,6 +313,7 @@ impl Facts {
         let mkinitrd = mkinitrd::gather(gather, &modprobe);
         let rescue = rescue::gather(gather, &fstab, kernels);
         let network = network::gather(gather);
+        let nfs = nfs::gather(gather, &fstab);
         let ppp = ppp::gather(gather, &network);
         let mut grub = grub::gather(gather);
         grub.version = grub::version(&packages);
@@ -378,6 +382,7 @@ impl Facts {
             udev: udev::gather(gather),
             services,
             sysctl,
+            nfs,
             ppp,
             libraries,
             tls,

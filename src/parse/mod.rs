@@ -4,6 +4,7 @@
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
 pub mod apache;
+pub mod autofs;
 pub mod beancounters;
 pub mod blkid;
 pub mod bls;
@@ -23,6 +24,7 @@ pub mod efi_boot;
 pub mod efi_program;
 pub mod elf_lib;
 pub mod elf_property;
+pub mod exports;
 pub mod extlinux;
 pub mod fstab;
 pub mod grub_cfg;

@@ -106,7 +106,7 @@ impl<F: Formatter> Formatter for Harmless<F> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::{Report, sample};
     use super::*;
 
@@ -174,7 +174,7 @@ mod tests {
     }
 
     /// Where `value` is not as `schema` says: as much of JSON Schema as schemars writes.
-    fn deviations(
+    pub(crate) fn deviations(
         root: &serde_json::Value,
         schema: &serde_json::Value,
         value: &serde_json::Value,
