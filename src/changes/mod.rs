@@ -11,6 +11,7 @@ mod kernels;
 mod mounts;
 mod nfs;
 mod packages;
+mod services;
 mod side;
 mod subject;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use kernels::KernelChange;
 pub use mounts::MountChange;
 pub use nfs::NfsMountChange;
 pub use packages::PackageChange;
+pub use services::ServiceChange;
 pub use side::Side;
 pub use subject::FileSubject;
 
@@ -42,6 +44,8 @@ pub struct Changes {
     pub nfs_mounts: Known<Vec<NfsMountChange>>,
     /// Packages that came, went or have another version, by name.
     pub packages: Known<Vec<PackageChange>>,
+    /// Services that run after a boot and whose program, or a library of it, is of another version, by name.
+    pub services: Known<Vec<ServiceChange>>,
     /// Kernels that came or went, by release. Unknown if one input holds no kernels at all.
     pub kernels: Known<Vec<KernelChange>>,
     /// The initrds there are after the change, and those that went, by path.
@@ -66,9 +70,11 @@ impl Comparison {
         let files = files::compare(before, after);
         let mounts = mounts::compare(&before.facts, &after.facts);
         let changed: Vec<FileChange> = files.iter().filter_map(Compared::change).collect();
+        let packages = packages::compare(&before.facts, &after.facts);
         let changes = Changes {
             nfs_mounts: nfs::compare(&before.facts, &after.facts),
-            packages: packages::compare(&before.facts, &after.facts),
+            services: services::compare(after, &packages),
+            packages,
             kernels: kernels::compare(&before.facts, &after.facts),
             initrds: initrds::compare(before, after, &changed, mounts.get()),
             mounts,

@@ -51,7 +51,8 @@ fn a_system_does_not_differ_from_itself() {
 
 #[test]
 fn findings_survive_shifted_lines_and_only_new_ones_count() {
-    let before = system().file("etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n/dev/sdb1 /data ext4 defaults 0 2\n");
+    let before =
+        system().file("etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n/dev/sdb1 /data ext4 defaults 0 2\n");
     let after = system().file(
         "etc/fstab",
         "# mounts\n\n/dev/vda1 / ext4 defaults 0 1\n/dev/sdb1 /data ext4 defaults 0 2\n/dev/sdc1 /more ext4 defaults 0 2\n",
@@ -68,7 +69,8 @@ fn findings_survive_shifted_lines_and_only_new_ones_count() {
 
 #[test]
 fn what_a_poorer_input_cannot_say_is_neither_new_nor_gone() {
-    let rich = system().file("etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n/dev/sdb1 /data ext4 defaults 0 2\n");
+    let rich =
+        system().file("etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n/dev/sdb1 /data ext4 defaults 0 2\n");
     let poor = Memory::new()
         .file("sos_commands/block/lsblk", "")
         .file("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
@@ -94,13 +96,16 @@ fn files_are_shown_with_their_secrets_masked() {
 
 #[test]
 fn the_report_is_as_its_schema_says() {
-    let after = system().file("etc/fstab", "UUID=aa / ext4 defaults 0 1\n").file("etc/hosts", "127.0.0.1 a\n");
+    let after =
+        system().file("etc/fstab", "UUID=aa / ext4 defaults 0 1\n").file("etc/hosts", "127.0.0.1 a\n");
     let report = compare(system(), after, Some(Severity::High));
     assert!(!report.files.is_empty() && !report.boots.is_empty());
     let schema = serde_json::to_value(schemars::schema_for!(DiffReport)).unwrap();
     let value = serde_json::to_value(&report).unwrap();
     assert_eq!(deviations(&schema, &schema, &value, "diff"), [""; 0]);
-    for name in ["schema", "tool", "before", "after", "targets", "findings", "boots", "files", "summary", "verdict"] {
+    for name in
+        ["schema", "tool", "before", "after", "targets", "findings", "boots", "files", "summary", "verdict"]
+    {
         assert!(value.get(name).is_some(), "{name}");
     }
     for name in ["new", "gone", "unchanged", "change", "undecided"] {

@@ -288,7 +288,8 @@ fn server(gather: &Gather<'_>) -> (Option<Place>, Option<Place>) {
     for file in &files {
         let entries = ini::parse(&file.bytes).into_iter().filter(|entry| entry.section.trim() == "nfsd");
         for entry in entries {
-            let is_off = matches!(entry.value.to_ascii_lowercase().as_str(), "n" | "no" | "0" | "f" | "false" | "off");
+            let is_off =
+                matches!(entry.value.to_ascii_lowercase().as_str(), "n" | "no" | "0" | "f" | "false" | "off");
             let state = is_off.then(|| entry.span.at(&file.path));
             match entry.key.as_str() {
                 "vers3" => off.0 = state,
@@ -339,7 +340,9 @@ mod tests {
             .get()
             .unwrap()
             .iter()
-            .map(|mount| (mount.mountpoint.as_str(), mount.version.as_deref(), mount.major, mount.is_locked_locally))
+            .map(|mount| {
+                (mount.mountpoint.as_str(), mount.version.as_deref(), mount.major, mount.is_locked_locally)
+            })
             .collect();
         assert_eq!(
             told,

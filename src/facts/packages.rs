@@ -18,7 +18,7 @@ use super::system::System;
 use super::{Gather, Known};
 use crate::place::Place;
 pub use origin::ForeignPackage;
-pub(super) use owners::owners;
+pub(crate) use owners::{owners, plain};
 
 /// The installed packages.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]

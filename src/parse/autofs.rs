@@ -46,7 +46,12 @@ pub fn parse_master(bytes: &[u8]) -> Vec<MasterEntry> {
         let mut words = words.into_iter();
         let first = words.next()?;
         if let Some(map) = first.strip_prefix('+') {
-            return Some(MasterEntry { mountpoint: String::new(), map: map.to_owned(), options: Vec::new(), span });
+            return Some(MasterEntry {
+                mountpoint: String::new(),
+                map: map.to_owned(),
+                options: Vec::new(),
+                span,
+            });
         }
         let map = words.next()?;
         // `--timeout=60` is the daemon's; what has one dash or none is for mount(8).
@@ -158,7 +163,8 @@ mod tests {
 
     #[test]
     fn a_master_map_names_maps_and_their_options() {
-        let text = b"# comment\n/misc /etc/auto.misc\n/home file:/etc/auto.home --timeout=60 -fstype=nfs4,rw\n\
+        let text =
+            b"# comment\n/misc /etc/auto.misc\n/home file:/etc/auto.home --timeout=60 -fstype=nfs4,rw\n\
                      +dir:/etc/auto.master.d\n/net -hosts\n";
         let read = parse_master(text);
         let told: Vec<_> = read.iter().map(|entry| (entry.mountpoint.as_str(), entry.map.as_str())).collect();
@@ -177,11 +183,14 @@ mod tests {
 
     #[test]
     fn a_map_has_keys_options_and_several_mounts() {
-        let text = b"alice -rw,vers=3 nas:/home/alice\n* nas:/home/&\ndata -soft / nas:/a \\\n  /b -ro nas:/b\n";
+        let text =
+            b"alice -rw,vers=3 nas:/home/alice\n* nas:/home/&\ndata -soft / nas:/a \\\n  /b -ro nas:/b\n";
         let read = parse_map(text);
         let told: Vec<_> = read
             .iter()
-            .map(|entry| (entry.key.as_str(), entry.offset.as_str(), entry.location.as_str(), entry.options.join(",")))
+            .map(|entry| {
+                (entry.key.as_str(), entry.offset.as_str(), entry.location.as_str(), entry.options.join(","))
+            })
             .collect();
         assert_eq!(
             told,

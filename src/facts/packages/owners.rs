@@ -10,7 +10,7 @@ use crate::parse::rpmdb;
 const LIST_LIMIT: u64 = 16 << 20;
 
 /// The package of each of the `wanted` paths (relative to the root) that one owns. Absent if the input has no lists.
-pub(in crate::facts) fn owners(
+pub(crate) fn owners(
     gather: &Gather<'_>,
     packages: &Packages,
     wanted: &BTreeSet<String>,
@@ -69,7 +69,7 @@ fn rpm(
 }
 
 /// Without the leading slash, and without `usr/` before `lib`, which is one folder on systems with a merged `/usr`.
-fn plain(path: &str) -> String {
+pub(crate) fn plain(path: &str) -> String {
     let path = path.trim_start_matches('/');
     path.strip_prefix("usr/").filter(|path| path.starts_with("lib/")).unwrap_or(path).to_owned()
 }
