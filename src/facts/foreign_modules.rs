@@ -59,6 +59,9 @@ pub struct DkmsSource {
     pub version: String,
     /// Releases of kernels that it is built for.
     pub built_for: Vec<String>,
+    /// The modules that were built, each with the release of its kernel.
+    #[serde(skip)]
+    pub(crate) modules: BTreeSet<(String, String)>,
     /// Releases of installed kernels without the headers that a build needs.
     pub without_headers: Vec<String>,
 }
@@ -111,8 +114,8 @@ pub fn gather(
     let dkms = dkms(gather, kernels);
     for module in &mut modules {
         module.owner = owners.as_ref().map(|owners| owners.get(&module.path).cloned());
-        module.is_dkms = dkms.iter().any(|source| source.built_for.contains(&module.release))
-            && (module.path.contains("/dkms/") || module.path.contains("/extra/"));
+        let built = (module.release.clone(), module.name.clone());
+        module.is_dkms = dkms.iter().any(|source| source.modules.contains(&built));
     }
     let own_key = KEYS.iter().find(|path| gather.tree.exists(path)).map(|path| Place::file(*path));
     ForeignModules { modules, dkms, own_key }
@@ -201,14 +204,22 @@ fn dkms(gather: &Gather<'_>, kernels: &[Kernel]) -> Vec<DkmsSource> {
             if !gather.tree.exists(format!("{folder}/source")) {
                 continue;
             }
-            let built_for =
-                folders(&folder).into_iter().filter(|built| !["build", "source"].contains(&built.as_str()));
+            let is_release = |built: &String| !["build", "source"].contains(&built.as_str());
+            let built_for: Vec<String> = folders(&folder).into_iter().filter(is_release).collect();
             let lacks = |kernel: &&Kernel| {
                 kernel.has_modules == Known::Known(true) && !has_headers(gather, &kernel.release)
             };
+            let mut modules = BTreeSet::new();
+            for release in &built_for {
+                for architecture in folders(&format!("{folder}/{release}")) {
+                    let names = built(gather, &format!("{folder}/{release}/{architecture}/module"));
+                    modules.extend(names.into_iter().map(|name| (release.clone(), name)));
+                }
+            }
             found.push(DkmsSource {
                 at: Place::file(format!("{folder}/source/dkms.conf")),
-                built_for: built_for.collect(),
+                built_for,
+                modules,
                 without_headers: kernels.iter().filter(lacks).map(|kernel| kernel.release.clone()).collect(),
                 name: name.clone(),
                 version,
@@ -216,6 +227,13 @@ fn dkms(gather: &Gather<'_>, kernels: &[Kernel]) -> Vec<DkmsSource> {
         }
     }
     found
+}
+
+/// The names of the modules in a folder.
+fn built(gather: &Gather<'_>, folder: &str) -> Vec<String> {
+    let names = gather.tree.list(folder).unwrap_or_default();
+    let names = names.iter().filter_map(|name| ModuleName::of_path(name.as_encoded_bytes()));
+    names.map(|name| name.as_str().to_owned()).collect()
 }
 
 fn is_folder(gather: &Gather<'_>, path: &str) -> bool {

@@ -12,6 +12,7 @@ pub fn unified(sections: &[(&str, &[u8])]) -> Vec<u8> {
     put(PE, b"PE\0\0\x64\x86");
     put(PE + 6, &u16::try_from(sections.len()).unwrap().to_le_bytes());
     put(PE + 20, &u16::try_from(OPTIONAL).unwrap().to_le_bytes());
+    put(PE + 24, &0x20b_u16.to_le_bytes()); // PE32+
     let mut contents: Vec<u8> = Vec::new();
     let start = (table + sections.len() * 40).next_multiple_of(512);
     for (index, (name, content)) in sections.iter().enumerate() {
