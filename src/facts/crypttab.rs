@@ -5,11 +5,14 @@ use serde::Serialize;
 
 use super::block_devices::{BlockDevices, Lookup};
 use super::setting::Misread;
-use super::{Found, Gather, Known};
+use super::{Found, Gather, Known, Problem, ProblemKind};
 use crate::parse::crypttab;
 use crate::parse::device_spec::DeviceSpec;
 use crate::place::Place;
 use crate::source::File;
+
+/// Lines that are taken; real tables have a handful.
+const MAX_VOLUMES: usize = 1000;
 
 /// The table of encrypted devices.
 #[derive(Debug, Default, Clone, Serialize, JsonSchema)]
@@ -68,7 +71,18 @@ pub fn gather(gather: &Gather<'_>, devices: &BlockDevices) -> Crypttab {
 }
 
 fn read(gather: &Gather<'_>, file: &File, devices: &BlockDevices) -> Crypttab {
-    let parsed = crypttab::parse(&file.bytes);
+    let mut parsed = crypttab::parse(&file.bytes);
+    if parsed.entries.len() > MAX_VOLUMES || parsed.mistakes.len() > MAX_VOLUMES {
+        let message = format!(
+            "`{}` has {} lines and {} mistakes: the first {MAX_VOLUMES} of each are looked at",
+            file.path,
+            parsed.entries.len(),
+            parsed.mistakes.len()
+        );
+        gather.note(Problem { at: Place::file(file.path.as_ref()), kind: ProblemKind::OverLimit, message });
+        parsed.entries.truncate(MAX_VOLUMES);
+        parsed.mistakes.truncate(MAX_VOLUMES);
+    }
     let volume = |entry: crypttab::Entry| {
         let device = DeviceSpec::parse(&entry.device);
         let has = |wanted: &[&str]| entry.options.iter().any(|option| wanted.contains(&option.as_str()));

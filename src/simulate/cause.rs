@@ -30,6 +30,8 @@ pub enum Cause {
     OtherSectors,
     /// `storage-stack`: LVM's filter rejects the disk.
     LvmFilter,
+    /// `storage-stack`: a list in the initrd's lvm.conf leaves the volume out.
+    LvmList,
     /// `root-device`: it is /usr, which the initrd mounts as well, that is missing.
     UsrMissing,
     /// `root-filesystem`: the driver is not there, or does not load.

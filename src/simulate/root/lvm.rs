@@ -173,7 +173,7 @@ impl<'a> Root<'a> {
             };
             let detail =
                 format!("{volume} is not activated: {name} in the initrd's lvm.conf does not name it");
-            return Err(Trouble::fails_at(detail, own.map(|list| list.at.clone())));
+            return Err(Trouble::fails_at(detail, own.map(|list| list.at.clone())).because(Cause::LvmList));
         }
         Ok(())
     }
