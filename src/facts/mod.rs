@@ -13,6 +13,7 @@ pub mod block_devices;
 pub mod boot;
 pub mod boot_disks;
 pub mod clock;
+pub mod cloud_init;
 pub mod cluster;
 pub mod command_line;
 pub mod crypto_policy;
@@ -59,8 +60,11 @@ pub mod packages;
 pub mod ppp;
 pub mod read_only_mounts;
 pub mod rescue;
+pub mod resolver;
 pub mod room;
 pub mod root_links;
+pub mod root_links;
+pub mod san;
 pub mod selinux;
 pub mod services;
 pub mod setting;
@@ -168,6 +172,12 @@ pub struct Facts {
     pub rescue: rescue::Rescue,
     /// ifcfg-* files, routes, persistent interface names.
     pub network: network::Network,
+    /// How names of hosts are looked up.
+    pub resolver: resolver::Resolver,
+    /// cloud-init.
+    pub cloud_init: cloud_init::CloudInit,
+    /// Disks over a network.
+    pub san: san::San,
     /// udev's rules.
     pub udev: udev::Udev,
     /// Services, and what starts them at boot.
@@ -315,6 +325,8 @@ impl Facts {
         let network = network::gather(gather);
         let nfs = nfs::gather(gather, &fstab);
         let ppp = ppp::gather(gather, &network);
+        let resolver = resolver::gather(gather, system.hostname.as_deref());
+        let san = san::gather(gather, &network);
         let mut grub = grub::gather(gather);
         grub.version = grub::version(&packages);
         let esp = esp::gather(gather, &fstab);
@@ -379,6 +391,9 @@ impl Facts {
             mkinitrd,
             rescue,
             network,
+            resolver,
+            cloud_init: cloud_init::gather(gather),
+            san,
             udev: udev::gather(gather),
             services,
             sysctl,

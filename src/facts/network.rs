@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use super::setting::{Misread, Setting};
 use super::{Gather, Known};
-pub use connections::{Connection, Owner};
+pub use connections::{Connection, Owner, Settings};
 pub use links::{CardMatch, Link, NameRule, Naming};
 pub use services::{NetworkManagerConf, Services};
 
@@ -48,6 +48,9 @@ pub struct Network {
     pub network_scripts: bool,
     /// Whether NetworkManager is installed.
     pub networkmanager: bool,
+    /// Whether NetworkManager has its plugin for ifcfg files, which RHEL 10 and Fedora 36 no longer bring. Unknown where
+    /// the input has no folder of its plugins.
+    pub networkmanager_reads_ifcfg: Known<bool>,
     /// What gives interfaces their names at boot.
     pub naming: Naming,
     /// What brings interfaces up, whoever's format it is in; of one that stands several times the first.
@@ -121,6 +124,10 @@ pub struct Ifcfg {
     pub mtu: Option<Setting>,
     /// `IPADDR` and `IPADDR0`.
     pub ipaddr: Option<Setting>,
+    /// The options of a bond: `BONDING_OPTS`, `BONDING_MODULE_OPTS` (SUSE).
+    pub bond_options: Option<Setting>,
+    /// What makes it a team, or a port of one: `DEVICETYPE`, `TYPE`, `TEAM_CONFIG`, `TEAM_MASTER`; RHEL 10 has no teams.
+    pub team: Option<Setting>,
     /// `UUID` of the connection.
     pub uuid: Option<Setting>,
     /// `NAME` of the connection.
@@ -136,6 +143,9 @@ pub struct Ifcfg {
     pub same_uuid: Vec<Place>,
     /// What the shell would not take for an assignment, or a quote that is never closed.
     pub mistakes: Vec<Misread>,
+    /// All variables that are set to something, the last of each; wireless keys are among them.
+    #[serde(skip)]
+    pub(crate) variables: std::collections::BTreeMap<String, Setting>,
 }
 
 /// What a line of a route or rule file is.
@@ -264,6 +274,12 @@ pub fn gather(gather: &Gather<'_>) -> Network {
     network.services = services::read(gather);
     let read = connections::read(gather, &network.ifcfgs);
     network.connections = read.connections;
+    network.networkmanager_reads_ifcfg = networkmanager_reads_ifcfg(gather);
+    connections::mark_in_use(
+        &mut network.connections,
+        &network.services,
+        &network.networkmanager_reads_ifcfg,
+    );
     network.mappings = read.mappings;
     // netplan's files are called `10-netplan-*.link` and so come before the default, after what is numbered lower.
     let after = network
@@ -274,6 +290,30 @@ pub fn gather(gather: &Gather<'_>) -> Network {
         .unwrap_or(network.naming.links.len());
     network.naming.links.splice(after..after, read.links);
     network
+}
+
+/// The plugins stand in a folder of NetworkManager's version.
+fn networkmanager_reads_ifcfg(gather: &Gather<'_>) -> Known<bool> {
+    let mut has_plugins = false;
+    for folder in
+        ["usr/lib64/NetworkManager", "usr/lib/NetworkManager", "usr/lib/x86_64-linux-gnu/NetworkManager"]
+    {
+        for version in gather.tree.list(folder).unwrap_or_default() {
+            let folder = Path::new(folder).join(version);
+            let names = gather.tree.list(&folder).unwrap_or_default();
+            let is_plugin = |name: &std::ffi::OsString, start: &str| {
+                name.to_str().is_some_and(|name| name.starts_with(start) && name.ends_with(".so"))
+            };
+            has_plugins |= names.iter().any(|name| is_plugin(name, "libnm-"));
+            if names.iter().any(|name| is_plugin(name, "libnm-settings-plugin-ifcfg")) {
+                return Known::Known(true);
+            }
+        }
+    }
+    if has_plugins {
+        return Known::Known(false);
+    }
+    Known::unknown("the plugins of NetworkManager, `usr/lib64/NetworkManager`")
 }
 
 fn link_name(link: &Link) -> &str {
@@ -428,8 +468,8 @@ mod tests {
         let gathering = Gather::new(&tree, &limits);
         let network = gather(&gathering);
         assert!(network.name_generator.needs().is_some());
-        let Network { name_generator, naming, services, .. } = Network::default();
-        let rest = Network { name_generator, naming, services, ..network };
+        let Network { name_generator, naming, services, networkmanager_reads_ifcfg, .. } = Network::default();
+        let rest = Network { name_generator, naming, services, networkmanager_reads_ifcfg, ..network };
         assert_eq!(rest, Network::default());
         assert_eq!(gathering.into_problems(), []);
     }

@@ -1,5 +1,5 @@
-//! netplan's YAML, as far as it says which card an interface is (netplan-yaml(5): `ethernets`, `match`, `set-name`), and
-//! which interfaces are put together from others (`bonds`, `bridges`, `vlans`).
+//! netplan's YAML, as far as it says which card an interface is (netplan-yaml(5): `ethernets`, `match`, `set-name`),
+//! which interfaces are put together from others (`bonds`, `bridges`, `vlans`), and the addresses of each.
 
 use std::collections::BTreeMap;
 
@@ -20,15 +20,39 @@ pub struct Netplan {
     pub stacked: Vec<Stacked>,
 }
 
+/// A value and its place.
+pub type Placed = (String, Span);
+
 /// A bond, bridge or VLAN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stacked {
     /// Its id, which is its name.
     pub id: String,
+    /// `bond`, `bridge` or `vlan`.
+    pub kind: &'static str,
     /// Place of the definition.
     pub span: Span,
     /// The ids of the interfaces below it.
     pub ports: Vec<String>,
+    /// Its addresses.
+    pub ip: Ip,
+    /// `parameters: mode` of a bond.
+    pub mode: Option<Placed>,
+}
+
+/// Addresses and what goes with them.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Ip {
+    /// `dhcp4`, when it is true.
+    pub dhcp: Option<Placed>,
+    /// `addresses`.
+    pub addresses: Vec<Placed>,
+    /// `gateway4`, `gateway6`, and `via` of routes to `default`, `0.0.0.0/0` and `::/0`.
+    pub gateways: Vec<Placed>,
+    /// `nameservers: addresses`.
+    pub nameservers: Vec<Placed>,
+    /// `mtu`.
+    pub mtu: Option<Placed>,
 }
 
 /// One interface under `ethernets`.
@@ -52,6 +76,8 @@ pub struct Ethernet {
     pub renderer: Option<String>,
     /// `activation-mode`: `manual` and `off` leave it down.
     pub activation: Option<String>,
+    /// Its addresses.
+    pub ip: Ip,
 }
 
 #[derive(Deserialize)]
@@ -67,18 +93,11 @@ struct Network {
     #[serde(default)]
     ethernets: Definitions<Definition>,
     #[serde(default)]
-    bonds: Definitions<Upper>,
+    bonds: Definitions<Definition>,
     #[serde(default)]
-    bridges: Definitions<Upper>,
+    bridges: Definitions<Definition>,
     #[serde(default)]
-    vlans: Definitions<Upper>,
-}
-
-#[derive(Deserialize)]
-struct Upper {
-    #[serde(default)]
-    interfaces: Option<Vec<String>>,
-    link: Option<String>,
+    vlans: Definitions<Definition>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +109,32 @@ struct Definition {
     renderer: Option<String>,
     #[serde(rename = "activation-mode")]
     activation: Option<String>,
+    interfaces: Option<Vec<String>>,
+    link: Option<String>,
+    dhcp4: Option<Spanned<serde_json::Value>>,
+    addresses: Option<Vec<Spanned<serde_json::Value>>>,
+    gateway4: Option<Spanned<String>>,
+    gateway6: Option<Spanned<String>>,
+    routes: Option<Vec<Route>>,
+    nameservers: Option<Nameservers>,
+    mtu: Option<Spanned<serde_json::Value>>,
+    parameters: Option<Parameters>,
+}
+
+#[derive(Deserialize)]
+struct Route {
+    to: Option<serde_json::Value>,
+    via: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+struct Nameservers {
+    addresses: Option<Vec<Spanned<String>>>,
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    mode: Option<Spanned<serde_json::Value>>,
 }
 
 #[derive(Deserialize)]
@@ -113,8 +158,11 @@ pub fn parse(bytes: &[u8]) -> Result<Netplan, Mistake> {
         Mistake { span, message }
     })?;
     let Some(network) = file.and_then(|file| file.network) else { return Ok(Netplan::default()) };
-    let uppers = [network.bonds, network.bridges, network.vlans];
-    let stacked = uppers.into_iter().flatten().flatten().map(stacked).collect();
+    let uppers = [("bond", network.bonds), ("bridge", network.bridges), ("vlan", network.vlans)];
+    let stacked = uppers.into_iter().flat_map(|(kind, definitions)| {
+        definitions.into_iter().flatten().map(move |definition| stacked(kind, definition))
+    });
+    let stacked = stacked.collect();
     let read = network.ethernets.unwrap_or_default().into_iter().map(|(id, definition)| {
         let span = point(definition.referenced.line(), definition.referenced.column());
         let definition = definition.value;
@@ -135,16 +183,52 @@ pub fn parse(bytes: &[u8]) -> Result<Netplan, Mistake> {
             set_name: definition.as_ref().and_then(|definition| definition.set_name.as_ref()).map(placed),
             renderer: definition.as_ref().and_then(|definition| definition.renderer.clone()),
             activation: definition.as_ref().and_then(|definition| definition.activation.clone()),
+            ip: definition.as_ref().map(ip).unwrap_or_default(),
         }
     });
     Ok(Netplan { renderer: network.renderer, ethernets: read.collect(), stacked })
 }
 
-fn stacked((id, definition): (String, Spanned<Option<Upper>>)) -> Stacked {
+fn stacked(kind: &'static str, (id, definition): (String, Spanned<Option<Definition>>)) -> Stacked {
     let span = point(definition.referenced.line(), definition.referenced.column());
-    let upper = definition.value;
-    let ports = upper.map(|upper| upper.interfaces.into_iter().flatten().chain(upper.link).collect());
-    Stacked { id, span, ports: ports.unwrap_or_default() }
+    let definition = definition.value;
+    let ip = definition.as_ref().map(ip).unwrap_or_default();
+    let parameters = definition.as_ref().and_then(|definition| definition.parameters.as_ref());
+    let mode = parameters.and_then(|parameters| parameters.mode.as_ref()).map(scalar);
+    let ports = definition
+        .map(|definition| definition.interfaces.into_iter().flatten().chain(definition.link).collect());
+    Stacked { id, kind, span, ports: ports.unwrap_or_default(), ip, mode }
+}
+
+fn ip(definition: &Definition) -> Ip {
+    let is_default = |route: &&Route| {
+        let to = route.to.as_ref().and_then(serde_json::Value::as_str);
+        to.is_some_and(|to| matches!(to, "default" | "0.0.0.0/0" | "::/0"))
+    };
+    let vias = definition.routes.iter().flatten().filter(is_default).filter_map(|route| route.via.as_ref());
+    let gateways = definition.gateway4.iter().chain(&definition.gateway6).chain(vias);
+    let servers = definition.nameservers.as_ref().and_then(|servers| servers.addresses.as_ref());
+    let dhcp = definition.dhcp4.as_ref().map(scalar);
+    Ip {
+        dhcp: dhcp.filter(|(value, _)| matches!(value.as_str(), "true" | "yes" | "on" | "y")),
+        addresses: definition.addresses.iter().flatten().map(address).collect(),
+        gateways: gateways.map(placed).collect(),
+        nameservers: servers.into_iter().flatten().map(placed).collect(),
+        mtu: definition.mtu.as_ref().map(scalar),
+    }
+}
+
+/// An address, or a map with the address as its key and options of it.
+fn address(value: &Spanned<serde_json::Value>) -> Placed {
+    let (text, span) = scalar(value);
+    let key = value.value.as_object().and_then(|options| options.keys().next());
+    (key.cloned().unwrap_or(text), span)
+}
+
+/// A scalar as it is written, or nearly so.
+fn scalar(value: &Spanned<serde_json::Value>) -> Placed {
+    let text = value.value.as_str().map_or_else(|| value.value.to_string(), str::to_owned);
+    (text, point(value.referenced.line(), value.referenced.column()))
 }
 
 /// A text, or a list of texts.
@@ -203,6 +287,22 @@ mod tests {
         assert_eq!(read.ethernets[0].drivers, ["virtio_net", "e1000*"]);
         let stacked: Vec<_> = read.stacked.iter().map(|s| (s.id.as_str(), s.ports.join(" "))).collect();
         assert_eq!(stacked, [("bond0", "a b".to_owned()), ("v7", "bond0".to_owned())]);
+    }
+
+    #[test]
+    fn addresses_routes_and_servers_have_their_places() {
+        let text = "network:\n  ethernets:\n    a:\n      dhcp4: no\n      addresses:\n      - 192.0.2.10/24\n      - 192.0.2.11/24: {label: x}\n      routes:\n      - {to: default, via: 192.0.2.1}\n      - {to: 198.51.100.0/24, via: 192.0.2.2}\n      nameservers: {addresses: [192.0.2.3]}\n      mtu: 9000\n  bonds:\n    b: {dhcp4: true, parameters: {mode: 802.3ad}}\n";
+        let read = parse(text.as_bytes()).unwrap();
+        let row = |values: &[Placed]| {
+            values.iter().map(|(value, span)| format!("{}:{value}", span.line)).collect::<Vec<_>>().join(" ")
+        };
+        let ip = &read.ethernets[0].ip;
+        assert_eq!(row(&ip.addresses), "6:192.0.2.10/24 7:192.0.2.11/24");
+        assert_eq!((row(&ip.gateways), row(&ip.nameservers)), ("9:192.0.2.1".into(), "11:192.0.2.3".into()));
+        assert_eq!((&ip.dhcp, ip.mtu.as_ref().map(|mtu| mtu.0.as_str())), (&None, Some("9000")));
+        let bond = &read.stacked[0];
+        assert_eq!((bond.kind, bond.mode.as_ref().map(|mode| mode.0.as_str())), ("bond", Some("802.3ad")));
+        assert!(bond.ip.dhcp.is_some());
     }
 
     #[test]

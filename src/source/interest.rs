@@ -92,7 +92,7 @@ pub(super) fn interest(name: &[u8], len: u64) -> Option<Interest> {
 }
 
 /// Directories that are kept whole, as configuration.
-const CONFIGURATION: [&[u8]; 49] = [
+const CONFIGURATION: [&[u8]; 52] = [
     b"etc/",
     b"run/",
     b"proc/",
@@ -138,6 +138,9 @@ const CONFIGURATION: [&[u8]; 49] = [
     b"usr/local/ssl/",
     b"opt/nginx/conf/",
     b"var/lib/heartbeat/crm/",
+    b"var/lib/cloud/",
+    b"var/lib/iscsi/",
+    b"var/lib/lldpad/",
     b"var/lib/mdadm/",
     b"var/lib/multipath/",
     b"var/lib/pacemaker/cib/",

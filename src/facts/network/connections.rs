@@ -1,18 +1,21 @@
 //! Reads what brings interfaces up at boot, whoever's format it is in: one shape for all managers.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod ifcfg;
+mod ifupdown;
+mod netplan;
+mod networkd;
+mod networkmanager;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::links::{CardMatch, Link, card_match, effective, normal_mac, with_drop_ins};
-use super::{Ifcfg, IfcfgFamily, ifupdown};
-use crate::facts::Gather;
+use super::links::{CardMatch, Link, effective};
+use super::{Ifcfg, Services};
 use crate::facts::setting::Setting;
-use crate::parse::ini::{self, Entry};
-use crate::parse::{interfaces, netplan};
-use crate::place::{Place, Span};
+use crate::facts::{Gather, Known};
+use crate::place::Place;
 use crate::source::File;
 
 /// Whose configuration it is.
@@ -58,6 +61,40 @@ pub struct Connection {
     pub unmanaged: bool,
     /// Whether NetworkManager is kept off it (`NM_CONTROLLED=no`).
     pub scripts_only: bool,
+    /// Whether a manager that reads it runs at boot.
+    pub is_in_use: Known<bool>,
+    /// Whether it names one card, by name, address or path; false where it takes whatever card there is.
+    pub is_for_one_card: bool,
+    /// What it says beside that.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+/// Addresses and options of a configuration.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Settings {
+    /// What has it ask a DHCP server for an IPv4 address; null when nothing does.
+    pub dhcp: Option<Setting>,
+    /// Its own addresses, as written; of a separate prefix or netmask nothing. Link-local ones aside.
+    pub addresses: Vec<Setting>,
+    /// Gateways of default routes.
+    pub gateways: Vec<Setting>,
+    /// Name servers.
+    pub nameservers: Vec<Setting>,
+    /// The largest packet, in bytes.
+    pub mtu: Option<Setting>,
+    /// The bond, bridge or team that it is a port of, by name, id or UUID.
+    pub port_of: Option<Setting>,
+    /// Whether a configuration makes what `port_of` names; null without one.
+    pub port_of_exists: Option<bool>,
+    /// For what is put together from others: `bond`, `bridge`, `vlan`, `team`.
+    pub kind: Option<String>,
+    /// The mode of a bond: `802.3ad`, `4`, `active-backup`.
+    pub bond_mode: Option<Setting>,
+    /// Options for ethtool: offloads, rings, speed and duplex.
+    pub ethtool: Vec<Setting>,
+    /// What has the boot wait for the interface, or for an address of it, or fail without.
+    pub waits: Vec<Setting>,
 }
 
 /// All connections, and what netplan makes of its files beside them.
@@ -75,18 +112,23 @@ pub(super) fn read(gather: &Gather<'_>, ifcfgs: &[Ifcfg]) -> Read {
     let mut found = Read::default();
     // networkd runs as a user of its own, which a file of root's alone is closed to.
     let is_open = |file: &File| file.node.uid != 0 || file.node.mode & 0o044 != 0;
+    let made = networkd::devices(gather);
     for file in effective(gather, ".network").into_iter().filter(is_open) {
-        found.connections.extend(networkd(gather, &file));
+        found.connections.extend(networkd::connection(gather, &file, &made));
     }
     let keyfile = |name: &str| !name.starts_with('.') && !name.ends_with('~');
     for folder in ["etc/NetworkManager/system-connections", "usr/lib/NetworkManager/system-connections"] {
         for file in gather.read_directory(folder, keyfile) {
-            found.connections.extend(networkmanager(&file));
+            found.connections.extend(networkmanager::connection(&file));
         }
     }
-    netplan_files(gather, &mut found);
-    ifupdown_files(gather, &mut found);
-    found.connections.extend(ifcfgs.iter().filter_map(of_ifcfg));
+    netplan::read(gather, &mut found);
+    ifupdown::read(gather, &mut found);
+    found.connections.extend(ifcfgs.iter().filter_map(ifcfg::connection));
+    for one in &mut found.connections {
+        one.is_for_one_card = !one.is_virtual && is_for_one_card(&one.matches);
+    }
+    join(&mut found.connections, made.into_keys());
     found
 }
 
@@ -102,248 +144,82 @@ fn connection(owner: Owner, name: &str, at: Place) -> Connection {
         must_come: false,
         unmanaged: false,
         scripts_only: false,
+        is_in_use: Known::Known(true),
+        is_for_one_card: false,
+        settings: Settings::default(),
     }
 }
 
-fn networkd(gather: &Gather<'_>, file: &File) -> Option<Connection> {
-    let path = Arc::clone(&file.path);
-    let entries = with_drop_ins(gather, &path, &file.bytes);
-    let matches = card_match(&entries)?;
-    let first = entries.iter().find(|(_, entry)| entry.section == "Match");
-    let at = first.map_or_else(|| Place::file(Arc::clone(&path)), |(path, entry)| entry.span.at(path));
-    let stem = path.rsplit('/').next().unwrap_or_default();
-    let last = |section: &str, key: &str| {
-        let found = entries.iter().rfind(|(_, entry)| entry.section == section && entry.key == key);
-        found.map(|(_, entry)| entry.value.as_str())
-    };
-    let is_true = |value: &str| matches!(value, "yes" | "true" | "1" | "on");
-    let down =
-        last("Link", "ActivationPolicy").is_some_and(|policy| policy.ends_with("down") || policy == "manual");
-    Some(Connection {
-        matches,
-        unmanaged: last("Link", "Unmanaged").is_some_and(is_true),
-        starts_at_boot: !down,
-        ..connection(Owner::Networkd, stem, at)
-    })
-}
-
-fn networkmanager(file: &File) -> Option<Connection> {
-    let entries = ini::parse(&file.bytes);
-    let last = |sections: &[&str], key: &str| -> Option<&Entry> {
-        let fits = |entry: &&Entry| sections.contains(&entry.section.as_str()) && entry.key == key;
-        entries.iter().rfind(fits).filter(|entry| !entry.value.is_empty())
-    };
-    let list = |sections: &[&str], key: &str| -> Vec<String> {
-        let value = last(sections, key).map_or("", |entry| entry.value.as_str());
-        value.split([';', ',']).map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-    };
-    let kind = last(&["connection"], "type")?;
-    let is_wired = matches!(kind.value.as_str(), "ethernet" | "802-3-ethernet");
-    let stacked = ["bond", "bridge", "vlan", "team", "macvlan"];
-    if !is_wired && !stacked.contains(&kind.value.as_str()) {
-        return None;
-    }
-    let wired = ["ethernet", "802-3-ethernet"];
-    let interface = last(&["connection"], "interface-name");
-    let mac = last(&wired, "mac-address");
-    let place = |entry: &Entry| entry.span.at(&file.path);
-    let at = mac.or(interface).map_or_else(|| Place::file(Arc::clone(&file.path)), place);
-    let id = last(&["connection"], "id").map_or("", |entry| entry.value.as_str());
-    let mut names: Vec<String> = interface.iter().map(|entry| entry.value.clone()).collect();
-    names.extend(list(&["match"], "interface-name"));
-    let others = ["kernel-command-line"].into_iter().filter(|key| last(&["match"], key).is_some());
-    let matches = CardMatch {
-        names,
-        macs: mac.iter().map(|entry| normal_mac(&entry.value)).collect(),
-        paths: list(&["match"], "path"),
-        drivers: list(&["match"], "driver"),
-        others: others.map(str::to_owned).collect(),
-        ..CardMatch::default()
-    };
-    let off = last(&["connection"], "autoconnect");
-    Some(Connection {
-        matches,
-        is_virtual: !is_wired,
-        ports: last(&["vlan"], "parent").iter().map(|entry| entry.value.clone()).collect(),
-        starts_at_boot: off.is_none_or(|entry| !matches!(entry.value.as_str(), "false" | "0" | "no")),
-        ..connection(Owner::Networkmanager, id, at)
-    })
-}
-
-/// netplan reads /lib, /etc and /run; a name in /etc hides the one in /lib (netplan(5)).
-fn netplan_files(gather: &Gather<'_>, found: &mut Read) {
-    let yaml = |name: &str| name.ends_with(".yaml");
-    let own = gather.read_directory("etc/netplan", yaml);
-    let base = |file: &File| file.path.rsplit('/').next().map(str::to_owned);
-    let mut files = gather.read_directory("lib/netplan", yaml);
-    files.retain(|file| !own.iter().any(|other| base(other) == base(file)));
-    files.extend(own);
-    files.sort_by_key(base);
-    let parsed: Vec<(File, netplan::Netplan)> = files
-        .into_iter()
-        .filter_map(|file| {
-            // What is malformed is noted where profiles are read.
-            let read = netplan::parse(&file.bytes).ok()?;
-            Some((file, read))
-        })
-        .collect();
-    let renderer = parsed.iter().rev().find_map(|(_, read)| read.renderer.clone());
-    for (file, read) in &parsed {
-        for one in &read.ethernets {
-            let owner = owner(one.renderer.as_ref().or(renderer.as_ref()));
-            let (connection, link) = of_netplan(file, one, owner);
-            found.connections.push(connection);
-            found.links.extend(link);
-        }
-        for one in &read.stacked {
-            let at = one.span.at(&file.path);
-            found.connections.push(Connection {
-                matches: CardMatch { names: vec![one.id.clone()], ..CardMatch::default() },
-                is_virtual: true,
-                ports: one.ports.clone(),
-                ..connection(owner(renderer.as_ref()), &one.id, at)
-            });
-        }
-    }
-}
-
-fn owner(renderer: Option<&String>) -> Owner {
-    if renderer.is_some_and(|renderer| renderer == "NetworkManager") {
-        Owner::NetplanNetworkmanager
-    } else {
-        Owner::NetplanNetworkd
-    }
-}
-
-/// What netplan's generator writes: a `.network` file, and a `.link` file for `set-name` (netplan's src/networkd.c).
-fn of_netplan(file: &File, one: &netplan::Ethernet, owner: Owner) -> (Connection, Option<Link>) {
-    let place = |span: Span| span.at(&file.path);
-    let mac: Vec<String> = one.mac.iter().map(|(mac, _)| normal_mac(mac)).collect();
-    let pattern: Vec<String> = match &one.name {
-        Some((name, _)) => vec![name.clone()],
-        None if one.matches => Vec::new(),
-        None => vec![one.id.clone()],
-    };
-    let link = one.set_name.as_ref().map(|(name, span)| Link {
-        at: place(*span),
-        matches: CardMatch {
-            original_names: pattern.clone(),
-            macs: mac.clone(),
-            drivers: one.drivers.clone(),
-            ..CardMatch::default()
-        },
-        policy: Vec::new(),
-        alternative_policy: Vec::new(),
-        alternative_names: Vec::new(),
-        name: Some(Setting { value: name.clone(), at: place(*span) }),
-    });
-    let names = one.set_name.as_ref().map_or(pattern, |(name, _)| vec![name.clone()]);
-    let at = one.mac.as_ref().or(one.name.as_ref()).map_or(one.span, |(_, span)| *span);
-    let matches = CardMatch { names, macs: mac, drivers: one.drivers.clone(), ..CardMatch::default() };
-    let off = one.activation.as_deref().is_some_and(|mode| matches!(mode, "manual" | "off"));
-    let connection = Connection { matches, starts_at_boot: !off, ..connection(owner, &one.id, place(at)) };
-    (connection, link)
-}
-
-fn ifupdown_files(gather: &Gather<'_>, found: &mut Read) {
-    let mut started: Vec<String> = Vec::new();
-    let mut automatic: Vec<(String, Place)> = Vec::new();
-    let mut stanzas: BTreeMap<String, Connection> = BTreeMap::new();
-    let mut order: Vec<String> = Vec::new();
-    for (file, read) in ifupdown::read(gather) {
-        started.extend(read.started);
-        found.mappings.extend(read.mappings);
-        automatic.extend(read.automatic.into_iter().map(|(name, span)| (name, span.at(&file.path))));
-        for stanza in read.stanzas.iter().filter(|stanza| stanza.method != "loopback") {
-            let at = stanza.span.at(&file.path);
-            let entry = stanzas.entry(stanza.name.clone()).or_insert_with(|| {
-                order.push(stanza.name.clone());
-                of_stanza(&stanza.name, at)
-            });
-            add_options(entry, stanza);
-        }
-    }
-    for name in order {
-        let Some(mut connection) = stanzas.remove(&name) else { continue };
-        let says = |pattern: &String| {
-            *pattern == name || pattern.trim_start_matches('/') == name || wildcard(pattern, &name)
+/// Fills in which connections are read by a manager that runs.
+pub(super) fn mark_in_use(connections: &mut [Connection], services: &Services, reads_ifcfg: &Known<bool>) {
+    let runs = |service: &Known<Option<Place>>| service.as_ref().map(|at| at.is_some());
+    let by_networkmanager = both(runs(&services.networkmanager), reads_ifcfg.clone());
+    for one in connections {
+        one.is_in_use = match one.owner {
+            Owner::Ifupdown => runs(&services.ifupdown),
+            Owner::Networkd => runs(&services.networkd),
+            Owner::Networkmanager => runs(&services.networkmanager),
+            // netplan's generator has the managers of its files started, whatever is enabled.
+            Owner::NetplanNetworkd | Owner::NetplanNetworkmanager => Known::Known(true),
+            Owner::IfcfgRedHat if one.scripts_only => runs(&services.network),
+            Owner::IfcfgRedHat => either(runs(&services.network), by_networkmanager.clone()),
+            Owner::IfcfgSuse => either(runs(&services.network), runs(&services.wicked)),
         };
-        connection.starts_at_boot = started.iter().any(says);
-        connection.must_come = automatic.iter().any(|(pattern, _)| *pattern == name);
-        found.connections.push(connection);
     }
 }
 
-/// `auto /eth*`: newer ifupdown takes patterns behind a slash (interfaces(5)).
-fn wildcard(pattern: &str, name: &str) -> bool {
-    let Some(glob) = pattern.strip_prefix('/') else { return false };
-    crate::parse::modules::alias_matches(glob.as_bytes(), name.as_bytes())
-}
-
-fn of_stanza(name: &str, at: Place) -> Connection {
-    // `ens3:1` is an address more on ens3; `ens3.7` is a VLAN on it.
-    let base = name.split(':').next().unwrap_or(name);
-    let below = base.rsplit_once('.').filter(|(_, id)| id.bytes().all(|byte| byte.is_ascii_digit()));
-    let virtual_name =
-        ["bond", "br", "vlan", "tun", "tap", "dummy", "ppp", "wg", "vmbr", "team"].iter().any(|start| {
-            base.strip_prefix(start).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-        });
-    Connection {
-        matches: CardMatch { names: vec![base.to_owned()], ..CardMatch::default() },
-        is_virtual: below.is_some() || virtual_name,
-        ports: below.iter().map(|(port, _)| (*port).to_owned()).collect(),
-        ..connection(Owner::Ifupdown, name, at)
+fn either(a: Known<bool>, b: Known<bool>) -> Known<bool> {
+    // What is true decides, whatever the other is; and what is unknown leaves it open.
+    match (a, b) {
+        (Known::Known(false), b) | (Known::Unknown { .. }, b @ Known::Known(true)) => b,
+        (a, _) => a,
     }
 }
 
-fn add_options(connection: &mut Connection, stanza: &interfaces::Stanza) {
-    for (key, value, _) in &stanza.options {
-        let key = key.replace('_', "-");
-        match key.as_str() {
-            "bridge-ports" | "bond-slaves" | "slaves" | "bond-ports" | "vlan-raw-device" => {
-                connection.is_virtual = true;
-                let ports = value.split_whitespace().filter(|port| !matches!(*port, "none"));
-                connection.ports.extend(ports.map(str::to_owned));
-            }
-            _ if key.starts_with("tunnel")
-                || key == "dummy"
-                || key == "pre-up" && value.contains("ip link add") =>
-            {
-                connection.is_virtual = true;
-            }
-            _ => {}
+fn both(a: Known<bool>, b: Known<bool>) -> Known<bool> {
+    match (a, b) {
+        (Known::Known(true), b) | (Known::Unknown { .. }, b @ Known::Known(false)) => b,
+        (a, _) => a,
+    }
+}
+
+fn is_for_one_card(matches: &CardMatch) -> bool {
+    let literal = |text: &String| !text.contains(['*', '?', '[', '!']);
+    !matches.macs.is_empty() || [&matches.names, &matches.paths].into_iter().flatten().any(literal)
+}
+
+/// Fills in which ports have nothing that they are a port of, and the ports of what lists none itself.
+fn join(connections: &mut [Connection], made: impl Iterator<Item = String>) {
+    let mut names: BTreeSet<String> = made.collect();
+    let mut ports: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for one in connections.iter() {
+        names.insert(one.name.clone());
+        names.extend(one.matches.names.iter().cloned());
+        if let Some(upper) = &one.settings.port_of {
+            let port = one.matches.names.first().unwrap_or(&one.name);
+            ports.entry(upper.value.clone()).or_default().push(port.clone());
+        }
+    }
+    for one in connections {
+        let upper = one.settings.port_of.as_ref();
+        // A UUID is of a profile that may call itself anything.
+        one.settings.port_of_exists =
+            upper.map(|upper| names.contains(&upper.value) || is_uuid(&upper.value));
+        if one.is_virtual && one.ports.is_empty() {
+            let own = one.matches.names.iter().chain([&one.name]).find_map(|name| ports.get(name));
+            one.ports = own.cloned().unwrap_or_default();
         }
     }
 }
 
-/// What an ifcfg file brings up; none for those that are passed over, and for the loopback.
-fn of_ifcfg(ifcfg: &Ifcfg) -> Option<Connection> {
-    if ifcfg.ignored || ifcfg.loopback || ifcfg.alias {
-        return None;
-    }
-    let interface = ifcfg.interface.clone().unwrap_or_else(|| ifcfg.name.clone());
-    let kind = ifcfg.kind.as_ref().map_or("", |kind| kind.value.as_str()).to_ascii_lowercase();
-    let below = interface.rsplit_once('.').map(|(port, _)| port.to_owned());
-    let stacked =
-        ["bond", "bridge", "vlan", "team", "ovsbridge", "xdsl", "modem", "tunnel", "gre", "sit", "ipip"];
-    let by_name = ["bond", "br", "vlan", "team", "ppp", "tun", "tap", "dummy", "sit"].iter().any(|start| {
-        interface.strip_prefix(start).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-    });
-    let red_hat = ifcfg.family == IfcfgFamily::RedHat;
-    let named = ifcfg.device.is_some() || ifcfg.hwaddr.is_none();
-    let at = ifcfg.device.as_ref().map_or_else(|| ifcfg.at.clone(), |device| device.at.clone());
-    Some(Connection {
-        matches: CardMatch {
-            names: if named { vec![interface.clone()] } else { Vec::new() },
-            macs: ifcfg.hwaddr.iter().map(|mac| normal_mac(&mac.value)).collect(),
-            ..CardMatch::default()
-        },
-        is_virtual: stacked.contains(&kind.as_str()) || by_name || below.is_some(),
-        ports: below.into_iter().collect(),
-        starts_at_boot: ifcfg.starts_at_boot,
-        scripts_only: ifcfg.nm_unmanaged,
-        ..connection(if red_hat { Owner::IfcfgRedHat } else { Owner::IfcfgSuse }, &ifcfg.name, at)
-    })
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+/// An address that a card has by itself, or that no other machine sees.
+fn is_own(address: &str) -> bool {
+    let lower = address.to_ascii_lowercase();
+    lower.starts_with("127.") || lower.starts_with("169.254.") || lower.starts_with("fe80:") || lower == "::1"
 }
 
 #[cfg(test)]

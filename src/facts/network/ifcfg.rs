@@ -18,6 +18,42 @@ impl Ifcfg {
         !self.ignored && (self.name == name || self.interface.as_deref() == Some(name))
     }
 
+    /// The variable, if it is set to something.
+    pub(super) fn assigned(&self, name: &str) -> Option<&Setting> {
+        self.variables.get(name)
+    }
+
+    /// The value of the variable, if it is set to something.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.assigned(name).map(|setting| setting.value.as_str())
+    }
+
+    /// The variables `NAME`, `NAME0`, `NAME_1` (SUSE) and so on.
+    pub(super) fn numbered<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Setting> + 'a {
+        let from = self.variables.range(name.to_owned()..);
+        let begun = from.take_while(move |(key, _)| key.starts_with(name));
+        let fits = move |key: &str| {
+            let rest = key.strip_prefix(name).unwrap_or_default();
+            rest.starts_with('_') || rest.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        begun.filter(move |(key, _)| fits(key)).map(|(_, setting)| setting)
+    }
+
+    /// What it is a port of.
+    pub(super) fn upper(&self) -> Option<&Setting> {
+        self.master.as_ref().or(self.bridge.as_ref()).or_else(|| self.assigned("TEAM_MASTER"))
+    }
+
+    /// The ports that it lists itself, as SUSE's do.
+    pub(super) fn ports(&self) -> Vec<String> {
+        if self.family != IfcfgFamily::Suse {
+            return Vec::new();
+        }
+        let slaves = self.numbered("BONDING_SLAVE").map(|setting| setting.value.clone());
+        let bridged = self.value("BRIDGE_PORTS").unwrap_or_default();
+        slaves.chain(bridged.split_whitespace().map(str::to_owned)).collect()
+    }
+
     fn competes(&self) -> bool {
         !self.alias && !self.loopback && self.starts_at_boot && !self.ignored
     }
@@ -133,6 +169,11 @@ fn describe(file: &File, name: &str, family: IfcfgFamily, old_is_ignored: bool) 
         nm_controlled,
         mtu: given("MTU"),
         ipaddr: given("IPADDR").or_else(|| given("IPADDR0")),
+        bond_options: given("BONDING_OPTS").or_else(|| given("BONDING_MODULE_OPTS")),
+        team: ["TEAM_CONFIG", "TEAM_MASTER", "DEVICETYPE"].iter().find_map(|key| {
+            let is_team = |setting: &Setting| *key != "DEVICETYPE" || setting.value.starts_with("Team");
+            given(key).filter(is_team)
+        }),
         uuid: given("UUID").map(lower),
         connection: given("NAME"),
         ppp_can_be_made: given("WVDIALSECT").is_some(),
@@ -140,6 +181,12 @@ fn describe(file: &File, name: &str, family: IfcfgFamily, old_is_ignored: bool) 
         duplicates: Vec::new(),
         same_uuid: Vec::new(),
         mistakes,
+        variables: text
+            .assignments
+            .iter()
+            .filter(|one| !one.value.is_empty())
+            .map(|one| (one.key.clone(), setting_of(one, path)))
+            .collect(),
     }
 }
 
