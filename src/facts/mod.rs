@@ -27,12 +27,14 @@ pub mod esp;
 pub mod file_systems;
 pub mod fips;
 pub mod foreign_modules;
+pub mod firewall;
 pub mod fstab;
 mod gather;
 mod glob;
 pub mod grub;
 pub mod hardware;
 pub mod import_support;
+pub mod host_bound;
 pub mod init;
 pub mod initramfs_tools;
 pub mod initrds;
@@ -176,6 +178,10 @@ pub struct Facts {
     pub resolver: resolver::Resolver,
     /// cloud-init.
     pub cloud_init: cloud_init::CloudInit,
+    /// The host's own packet filter.
+    pub firewall: firewall::Firewall,
+    /// What applications are tied to of this host: licences, listeners.
+    pub host_bound: Vec<host_bound::HostBound>,
     /// Disks over a network.
     pub san: san::San,
     /// udev's rules.
@@ -324,9 +330,12 @@ impl Facts {
         let rescue = rescue::gather(gather, &fstab, kernels);
         let network = network::gather(gather);
         let nfs = nfs::gather(gather, &fstab);
+        let mut network = network::gather(gather);
+        network.driver_versions = network::driver_versions(gather, &module_tables);
         let ppp = ppp::gather(gather, &network);
         let resolver = resolver::gather(gather, system.hostname.as_deref());
         let san = san::gather(gather, &network);
+        let firewall = firewall::gather(gather, &network);
         let mut grub = grub::gather(gather);
         grub.version = grub::version(&packages);
         let esp = esp::gather(gather, &fstab);
@@ -393,6 +402,8 @@ impl Facts {
             network,
             resolver,
             cloud_init: cloud_init::gather(gather),
+            firewall,
+            host_bound: host_bound::gather(gather),
             san,
             udev: udev::gather(gather),
             services,

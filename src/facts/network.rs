@@ -4,14 +4,18 @@
 //! and network-functions, NetworkManager's `settings/plugins/ifcfg-rh`, and sysconfig's ifcfg(5). Nothing here
 //! decides whether a setting is a problem.
 
+mod addresses;
 mod connections;
+mod drivers;
 mod groups;
 mod ifcfg;
 mod ifupdown;
 pub(crate) mod links;
 mod names;
 mod profiles;
+mod routes;
 mod services;
+mod tuning;
 
 use std::path::Path;
 
@@ -21,10 +25,11 @@ use serde::Serialize;
 use super::setting::{Misread, Setting};
 use super::{Gather, Known};
 pub use connections::{Connection, Owner, Settings};
+pub use drivers::{DriverVersion, driver_versions};
 pub use links::{CardMatch, Link, NameRule, Naming};
 pub use services::{NetworkManagerConf, Services};
+pub use tuning::Tuning;
 
-use crate::parse::routes;
 use crate::place::Place;
 use crate::source::NodeKind;
 
@@ -33,7 +38,8 @@ use crate::source::NodeKind;
 pub struct Network {
     /// The ifcfg-* files, in the order of their names; those that the scripts pass over, too.
     pub ifcfgs: Vec<Ifcfg>,
-    /// Each route of route-*, route6-* and SUSE's ifroute-* and routes files, and each rule of rule-*.
+    /// Each route of route-*, route6-*, static-routes and SUSE's ifroute-* and routes files, each rule of rule-*, and
+    /// what commands in ifupdown's stanzas and in rc.local add.
     pub routes: Vec<Route>,
     /// Rules of udev's persistent-net files that give an interface its name; commented ones are not listed.
     pub persistent_names: Vec<PersistentName>,
@@ -59,6 +65,12 @@ pub struct Network {
     pub mappings: Vec<String>,
     /// Which managers run at boot.
     pub services: Services,
+    /// Settings for the hardware of the cards beside their own configuration.
+    pub tuning: Tuning,
+    /// How many addresses are configured in all files together, link-local ones aside.
+    pub address_count: usize,
+    /// The version that each kernel's drivers for cloud network cards say of themselves: `ena`, `ixgbevf`.
+    pub driver_versions: Vec<DriverVersion>,
 }
 
 /// Whose ifcfg files they are.
@@ -174,6 +186,12 @@ pub struct Route {
     pub via: Option<String>,
     /// The interface that the line names; null when it goes by the file's name.
     pub device: Option<String>,
+    /// The interface that it goes over: the one that it names, else the file's.
+    pub interface: Option<String>,
+    /// Whether that is a name after a slot or an address of the machine.
+    pub interface_by_slot: bool,
+    /// Whether that name is made by the system's own configuration and moves with it.
+    pub interface_is_made_here: bool,
     /// Whether an ifcfg file of this name (or for this interface) is there, so that the line is ever applied.
     pub has_ifcfg: bool,
 }
@@ -266,7 +284,6 @@ pub fn gather(gather: &Gather<'_>) -> Network {
         network.ifcfgs.extend(ifcfg::read(gather, SUSE, IfcfgFamily::Suse, false));
     }
     ifcfg::join(&mut network);
-    network.routes = read_routes(gather, &network.ifcfgs);
     network.persistent_names = names::read(gather, &network.ifcfgs);
     network.name_generator = names::generator(gather);
     network.profiles = profiles::read(gather);
@@ -275,6 +292,11 @@ pub fn gather(gather: &Gather<'_>) -> Network {
     let read = connections::read(gather, &network.ifcfgs);
     network.connections = read.connections;
     network.networkmanager_reads_ifcfg = networkmanager_reads_ifcfg(gather);
+    network.routes = routes::read(gather, &network);
+    network.tuning = tuning::read(gather);
+    network.address_count = addresses::count(gather, &network);
+    let made = super::firewall::names_made_here(&network);
+    connections::mark_cards(&mut network.connections, &made);
     connections::mark_in_use(
         &mut network.connections,
         &network.services,
@@ -324,45 +346,9 @@ fn is_directory(gather: &Gather<'_>, path: &str) -> bool {
     gather.found(gather.tree.metadata(path)).present().is_some_and(|node| node.kind == NodeKind::Directory)
 }
 
-fn read_routes(gather: &Gather<'_>, ifcfgs: &[Ifcfg]) -> Vec<Route> {
-    type Reader = fn(&[u8]) -> Vec<routes::Route>;
-    const PREFIXES: [(&str, &str, RouteKind, Reader); 7] = [
-        (RED_HAT, "route-", RouteKind::Route, routes::parse_routes),
-        (RED_HAT, "route6-", RouteKind::Route, routes::parse_routes),
-        (RED_HAT, "rule-", RouteKind::Rule, routes::parse_rules),
-        (RED_HAT, "rule6-", RouteKind::Rule, routes::parse_rules),
-        (SUSE, "ifroute-", RouteKind::Route, routes::parse_suse),
-        (SUSE, "ifrule-", RouteKind::Rule, routes::parse_rules),
-        (SUSE, "routes", RouteKind::Route, routes::parse_suse),
-    ];
-    let mut found = Vec::new();
-    for (directory, prefix, kind, reader) in PREFIXES {
-        if !is_directory(gather, directory) {
-            continue;
-        }
-        let whole = prefix == "routes";
-        let keep = |name: &str| if whole { name == prefix } else { name.starts_with(prefix) };
-        for file in gather.read_directory(directory, |name| keep(name) && !ifcfg::is_backup(name, true)) {
-            let stem = file.path.rsplit('/').next().unwrap_or_default();
-            let name = stem.strip_prefix(prefix).unwrap_or_default();
-            let has_ifcfg = whole || ifcfgs.iter().any(|ifcfg| ifcfg.applies_to(name));
-            found.extend(reader(&file.bytes).into_iter().map(|route| Route {
-                at: route.span.at(&file.path),
-                kind,
-                name: name.to_owned(),
-                destination: route.destination,
-                via: route.via,
-                device: route.device,
-                has_ifcfg,
-            }));
-        }
-    }
-    found
-}
-
 /// Whether a name is made of where the card is plugged in, or of its address (systemd.net-naming-scheme(7),
 /// biosdevname(1)), so that another machine gives another.
-pub(super) fn is_by_slot(name: &str) -> bool {
+pub(crate) fn is_by_slot(name: &str) -> bool {
     let digits = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
     let dell = name
         .strip_prefix('p')

@@ -9,8 +9,8 @@ use super::module::{ModInfo, ModuleError, ModuleFile};
 const SIGNATURE: &[u8] = b"~Module signature appended~\n";
 
 /// The keys of `.modinfo` that are kept; texts for people and parameters are not.
-const KEYS: [&[u8]; 8] =
-    [b"alias", b"depends", b"softdep", b"weakdep", b"vermagic", b"name", b"intree", b"firmware"];
+const KEYS: [&[u8]; 9] =
+    [b"alias", b"depends", b"softdep", b"weakdep", b"vermagic", b"name", b"intree", b"firmware", b"version"];
 
 /// Bytes of an ELF header.
 const HEADER: u64 = 64;

@@ -38,6 +38,7 @@ pub mod ini;
 pub mod initramfs_tools;
 pub mod inittab;
 pub mod interfaces;
+pub mod iptables;
 pub mod kdump_conf;
 pub mod kernel_config;
 pub mod kernel_image;

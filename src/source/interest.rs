@@ -92,7 +92,8 @@ pub(super) fn interest(name: &[u8], len: u64) -> Option<Interest> {
 }
 
 /// Directories that are kept whole, as configuration.
-const CONFIGURATION: [&[u8]; 52] = [
+const CONFIGURATION: [&[u8]; 53] = [
+const CONFIGURATION: [&[u8]; 50] = [
     b"etc/",
     b"run/",
     b"proc/",
@@ -118,6 +119,7 @@ const CONFIGURATION: [&[u8]; 52] = [
     b"usr/lib/sysctl.d/",
     b"usr/lib/systemd/",
     b"usr/lib/NetworkManager/",
+    b"usr/lib/firewalld/",
     b"usr/lib/tmpfiles.d/",
     b"usr/lib/udev/rules.d/",
     b"usr/lib/ssl/",
@@ -269,6 +271,10 @@ fn below_root(path: &[u8]) -> Option<Interest> {
         // systemd's programs are among its units.
         let program = PROGRAMS.contains(&base) || directory.ends_with(b"/systemd/");
         return Some(if program { Interest::Program } else { Interest::Configuration });
+    }
+    // Licences and listeners stand wherever their vendors put them.
+    if base.ends_with(b".lic") || matches!(base, b"listener.ora" | b"tnsnames.ora") {
+        return Some(Interest::Configuration);
     }
     if is_program_directory(directory) && PROGRAMS.contains(&base) {
         return Some(Interest::Program);

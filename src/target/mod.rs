@@ -75,6 +75,9 @@ pub struct Target {
     /// Memory in MiB, where it matters.
     #[serde(default)]
     pub memory_mib: Option<u64>,
+    /// The largest packet in bytes that the platform's network carries; left out where it hangs on how it is set up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
     /// CPU flags with the names of /proc/cpuinfo; left out: a current x86-64-v3 CPU.
     #[serde(default)]
     pub cpu_flags: Option<Vec<String>>,
@@ -135,6 +138,7 @@ impl Target {
             either_firmware: false,
             classes: vec![SAME.to_owned()],
             memory_mib: None,
+            mtu: None,
             cpu_flags: None,
             consoles: Vec::new(),
             devices: Vec::new(),

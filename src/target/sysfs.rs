@@ -95,6 +95,7 @@ pub fn from_sysfs(tree: &Tree, name: &str) -> Result<Target, SysfsError> {
         arch: None,
         classes: reader.classes(),
         memory_mib: reader.memory(),
+        mtu: None,
         cpu_flags: reader.cpu_flags(),
         consoles: Vec::new(),
         devices,

@@ -24,6 +24,8 @@ pub struct TargetView {
     pub secure_boot: bool,
     /// Memory in MiB; null where it does not matter.
     pub memory_mib: Option<u64>,
+    /// The largest packet in bytes that the platform's network carries; null where that is not known.
+    pub mtu: Option<u32>,
     /// The kernel's name for the boot disk: `vda`, `sda`, `nvme0n1`; empty for `same`.
     pub disk: String,
     /// The letters of that name: `vd`, `sd`, `nvme`, `xvd`, `hd`, `mmcblk`; empty for `same`.
@@ -77,6 +79,7 @@ impl From<&Target> for TargetView {
             firmware: target.firmware,
             secure_boot: target.secure_boot,
             memory_mib: target.memory_mib,
+            mtu: target.mtu,
             disk_prefix: disk_prefix(&disk).to_owned(),
             disk,
             disk_drivers: disk_drivers(target),

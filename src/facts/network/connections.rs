@@ -53,6 +53,8 @@ pub struct Connection {
     pub is_virtual: bool,
     /// For such: the names of the interfaces below it.
     pub ports: Vec<String>,
+    /// Those of them that are cards, under names that the system does not make itself.
+    pub card_ports: Vec<String>,
     /// Whether it is brought up at boot.
     pub starts_at_boot: bool,
     /// Whether the boot's network service fails when its interface does not come: ifupdown's `auto`.
@@ -140,6 +142,7 @@ fn connection(owner: Owner, name: &str, at: Place) -> Connection {
         matches: CardMatch::default(),
         is_virtual: false,
         ports: Vec::new(),
+        card_ports: Vec::new(),
         starts_at_boot: true,
         must_come: false,
         unmanaged: false,
@@ -147,6 +150,14 @@ fn connection(owner: Owner, name: &str, at: Place) -> Connection {
         is_in_use: Known::Known(true),
         is_for_one_card: false,
         settings: Settings::default(),
+    }
+}
+
+/// Fills in which ports are cards; `made` are the names that the system makes itself.
+pub(super) fn mark_cards(connections: &mut [Connection], made: &BTreeSet<String>) {
+    for one in connections {
+        let cards = one.ports.iter().filter(|port| !made.contains(*port));
+        one.card_ports = cards.cloned().collect();
     }
 }
 

@@ -63,6 +63,8 @@ pub struct Link {
     pub alternative_policy: Vec<String>,
     /// `AlternativeName`.
     pub alternative_names: Vec<String>,
+    /// Options of the card's hardware: speed and duplex, offloads, rings, channels.
+    pub hardware: Vec<Setting>,
 }
 
 /// A udev rule of the administrator's that names an interface.
@@ -236,7 +238,27 @@ fn link(path: &Arc<str>, entries: &[(Arc<str>, Entry)]) -> Option<Link> {
         last("AlternativeNamesPolicy").map(|(_, entry)| words(&entry.value)).unwrap_or_default();
     let alternative_names = last("AlternativeName").map(|(_, entry)| words(&entry.value)).unwrap_or_default();
     let at = name.as_ref().map_or_else(|| Place::file(Arc::clone(path)), |name| name.at.clone());
-    Some(Link { at, matches, policy, name, alternative_policy, alternative_names })
+    let hardware = entries.iter().filter(|(_, entry)| entry.section == "Link" && is_of_hardware(&entry.key));
+    let hardware = hardware.map(|(path, entry)| Setting {
+        value: format!("{}={}", entry.key, entry.value),
+        at: entry.span.at(path),
+    });
+    Some(Link {
+        at,
+        matches,
+        policy,
+        name,
+        alternative_policy,
+        alternative_names,
+        hardware: hardware.collect(),
+    })
+}
+
+/// What systemd hands to the driver as ethtool does (systemd.link(5)).
+fn is_of_hardware(key: &str) -> bool {
+    let named = ["BitsPerSecond", "Duplex", "AutoNegotiation", "Port", "Advertise"];
+    let endings = ["BufferSize", "Channels", "Offload", "FlowControl"];
+    named.contains(&key) || endings.iter().any(|ending| key.ends_with(ending))
 }
 
 fn words(value: &str) -> Vec<String> {

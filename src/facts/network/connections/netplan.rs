@@ -78,6 +78,7 @@ fn of_netplan(file: &File, one: &netplan::Ethernet, owner: Owner) -> (Connection
         policy: Vec::new(),
         alternative_policy: Vec::new(),
         alternative_names: Vec::new(),
+        hardware: Vec::new(),
         name: Some(Setting { value: name.clone(), at: place(*span) }),
     });
     let names = one.set_name.as_ref().map_or(pattern, |(name, _)| vec![name.clone()]);
