@@ -28,7 +28,7 @@ pub use connections::{Connection, Owner, Settings};
 pub use drivers::{DriverVersion, driver_versions};
 pub use links::{CardMatch, Link, NameRule, Naming};
 pub use services::{NetworkManagerConf, Services};
-pub use tuning::Tuning;
+pub use tuning::{Tuning, TuningBy};
 
 use crate::place::Place;
 use crate::source::NodeKind;
@@ -65,8 +65,8 @@ pub struct Network {
     pub mappings: Vec<String>,
     /// Which managers run at boot.
     pub services: Services,
-    /// Settings for the hardware of the cards beside their own configuration.
-    pub tuning: Tuning,
+    /// Settings for the hardware of the cards.
+    pub tuning: Vec<Tuning>,
     /// How many addresses are configured in all files together, link-local ones aside.
     pub address_count: usize,
     /// The version that each kernel's drivers for cloud network cards say of themselves: `ena`, `ixgbevf`.
@@ -293,7 +293,6 @@ pub fn gather(gather: &Gather<'_>) -> Network {
     network.connections = read.connections;
     network.networkmanager_reads_ifcfg = networkmanager_reads_ifcfg(gather);
     network.routes = routes::read(gather, &network);
-    network.tuning = tuning::read(gather);
     network.address_count = addresses::count(gather, &network);
     let made = super::firewall::names_made_here(&network);
     connections::mark_cards(&mut network.connections, &made);
@@ -311,6 +310,7 @@ pub fn gather(gather: &Gather<'_>) -> Network {
         .position(|link| link_name(link) > "10-netplan")
         .unwrap_or(network.naming.links.len());
     network.naming.links.splice(after..after, read.links);
+    network.tuning = tuning::read(gather, &network);
     network
 }
 

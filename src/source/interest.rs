@@ -93,7 +93,6 @@ pub(super) fn interest(name: &[u8], len: u64) -> Option<Interest> {
 
 /// Directories that are kept whole, as configuration.
 const CONFIGURATION: [&[u8]; 53] = [
-const CONFIGURATION: [&[u8]; 50] = [
     b"etc/",
     b"run/",
     b"proc/",
