@@ -333,7 +333,7 @@ impl Facts {
         let mut network = network::gather(gather);
         network.driver_versions = network::driver_versions(gather, &module_tables);
         let ppp = ppp::gather(gather, &network);
-        let resolver = resolver::gather(gather, system.hostname.as_deref());
+        let resolver = resolver::gather(gather, system.hostname.as_deref(), &network);
         let san = san::gather(gather, &network);
         let firewall = firewall::gather(gather, &network);
         let mut grub = grub::gather(gather);

@@ -192,6 +192,8 @@ pub struct Route {
     pub interface_by_slot: bool,
     /// Whether that name is made by the system's own configuration and moves with it.
     pub interface_is_made_here: bool,
+    /// Whether it is the first of its file.
+    pub is_first: bool,
     /// Whether an ifcfg file of this name (or for this interface) is there, so that the line is ever applied.
     pub has_ifcfg: bool,
 }

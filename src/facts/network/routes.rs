@@ -3,6 +3,7 @@
 //! Files of their own (initscripts' ifup-routes, SUSE's ifroute(5) and routes(5), `static-routes` of Red Hat up to
 //! RHEL 6), and `ip route add`, `ip rule add` and `route add` in ifupdown's stanzas and in rc.local.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Ifcfg, Network, RED_HAT, Route, RouteKind, SUSE, ifupdown, is_by_slot, is_directory};
@@ -32,7 +33,9 @@ pub(super) fn read(gather: &Gather<'_>, network: &Network) -> Vec<Route> {
     }
     found.truncate(MAX_ROUTES);
     let made = firewall::names_made_here(network);
+    let mut seen = BTreeSet::new();
     for route in &mut found {
+        route.is_first = seen.insert(Arc::clone(&route.at.path));
         let Some(interface) = &route.interface else { continue };
         route.interface_by_slot = is_by_slot(interface);
         route.interface_is_made_here = made.contains(interface);
@@ -76,6 +79,7 @@ fn of_command(command: &str, at: Place) -> Option<Route> {
         device: Some(device),
         interface_by_slot: false,
         interface_is_made_here: false,
+        is_first: false,
         has_ifcfg: true,
     })
 }
@@ -101,6 +105,7 @@ fn static_routes(gather: &Gather<'_>, found: &mut Vec<Route>) {
             interface: Some(device.clone()),
             interface_by_slot: false,
             interface_is_made_here: false,
+            is_first: false,
             has_ifcfg: true,
         });
     }
@@ -143,6 +148,7 @@ fn of_files(gather: &Gather<'_>, ifcfgs: &[Ifcfg]) -> Vec<Route> {
                 has_ifcfg: whole || ifcfg.is_some(),
                 interface_by_slot: false,
                 interface_is_made_here: false,
+                is_first: false,
             }));
         }
     }

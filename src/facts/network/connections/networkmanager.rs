@@ -106,7 +106,11 @@ fn settings(entries: &Entries<'_>, kind: Option<String>) -> Settings {
         found.ethtool.extend(set.map(|set| Setting { value: format!("{key}={}", set.value), ..set }));
     }
     found.mtu = entries.setting(&WIRED, "mtu").filter(|setting| setting.value != "0");
-    found.port_of = ["controller", "master"].iter().find_map(|key| entries.setting(&["connection"], key));
+    // Ports of what is not read here, such as a VRF or Open vSwitch, are nobody's.
+    let port_type = ["port-type", "slave-type"].iter().find_map(|key| entries.last(&["connection"], key));
+    if port_type.is_some_and(|kind| STACKED.contains(&kind.value.as_str())) {
+        found.port_of = ["controller", "master"].iter().find_map(|key| entries.setting(&["connection"], key));
+    }
     found.bond_mode = entries.setting(&["bond"], "mode");
     found
 }
