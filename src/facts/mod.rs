@@ -65,7 +65,6 @@ pub mod rescue;
 pub mod resolver;
 pub mod room;
 pub mod root_links;
-pub mod root_links;
 pub mod san;
 pub mod selinux;
 pub mod services;
