@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::modprobe::Modprobe;
+use super::packages::Packages;
 use super::setting::{Named, Setting};
 use super::{Gather, Known};
 use crate::parse::shell_vars::{self, Assignment};
@@ -91,20 +92,34 @@ pub fn gather(gather: &Gather<'_>, modprobe: &Modprobe) -> Mkinitrd {
     mkinitrd
 }
 
-/// The programs that build an initrd, and how they are called.
-const BUILDERS: [&str; 6] =
-    ["dracut", "update-initramfs", "mkinitrd", "mkinitcpio", "make-initrd", "booster"];
+/// The programs that build an initrd, and the packages that they come in.
+const BUILDERS: [(&str, &str); 6] = [
+    ("dracut", "dracut"),
+    ("update-initramfs", "initramfs-tools"),
+    ("mkinitrd", "mkinitrd"),
+    ("mkinitcpio", "mkinitcpio"),
+    ("make-initrd", "make-initrd"),
+    ("booster", "booster"),
+];
 
-/// The builders that are there. Unknown if the input has no folder of programs.
-pub(super) fn builders(gather: &Gather<'_>) -> Known<Vec<String>> {
+/// The builders that are there; of a report, which holds no programs, those whose packages are installed.
+pub(super) fn builders(gather: &Gather<'_>, packages: &Packages) -> Known<Vec<String>> {
     let folders = ["usr/sbin", "usr/bin", "sbin", "bin"];
     let has_programs =
         folders.iter().any(|folder| gather.tree.list(folder).is_ok_and(|names| !names.is_empty()));
-    if !has_programs || gather.tree.exists("sos_commands") {
-        return Known::unknown("the programs in `/usr/sbin` and `/usr/bin`");
+    let named = |is_there: &dyn Fn(&str, &str) -> bool| {
+        let found = BUILDERS.iter().filter(|(program, package)| is_there(program, package));
+        found.map(|(program, _)| (*program).to_owned()).collect()
+    };
+    if has_programs && !gather.tree.exists("sos_commands") {
+        return Known::Known(named(&|program, _| {
+            folders.iter().any(|folder| gather.tree.exists(format!("{folder}/{program}")))
+        }));
     }
-    let is_there = |name: &&&str| folders.iter().any(|folder| gather.tree.exists(format!("{folder}/{name}")));
-    Known::Known(BUILDERS.iter().filter(is_there).map(|name| (*name).to_owned()).collect())
+    match (packages.manager, packages.versions.get()) {
+        (Some(_), Some(versions)) => Known::Known(named(&|_, package| versions.contains_key(package))),
+        _ => Known::unknown("the programs in `/usr/sbin` and `/usr/bin`, or the list of packages"),
+    }
 }
 
 /// dracut ships a `/sbin/mkinitrd` that only calls dracut.

@@ -167,7 +167,7 @@ pub struct Facts {
     /// The settings of the older image builders.
     pub mkinitrd: mkinitrd::Mkinitrd,
     /// The programs that build an initrd and are there: `dracut`, `update-initramfs`, `mkinitrd`, `mkinitcpio`, `make-initrd`, `booster`.
-    /// Unknown if the input holds no programs, as a report.
+    /// Unknown if the input holds neither programs nor a list of packages.
     pub initrd_builders: Known<Vec<String>>,
     /// Whether the root is ready for a rebuild of its initrd from outside.
     pub rescue: rescue::Rescue,
@@ -343,14 +343,14 @@ impl Facts {
         let tls = tls::gather(gather, &libraries, &packages);
         let file_systems = file_systems::gather(gather);
         let boot_disks = boot_disks::gather(gather);
-        let space = space::gather(gather);
+        let space = space::gather(gather, &fstab);
         let default =
             boot.entries.iter().find(|entry| entry.default).and_then(|entry| entry.release.as_deref());
         Self {
             grub,
             esp,
             nvram,
-            initrd_builders: mkinitrd::builders(gather),
+            initrd_builders: mkinitrd::builders(gather, &packages),
             import_support: import_support::gather(&system),
             memory: memory::gather(gather, boot, &sysctl, &services),
             mongodb: mongodb::gather(gather, &fstab),

@@ -49,6 +49,10 @@ pub struct NvramEntry {
 #[must_use]
 pub fn gather(gather: &Gather<'_>, esp: &Esp) -> Known<Nvram> {
     let Some((list, path)) = printed(gather).or_else(|| variables(gather)) else {
+        // A system without an EFI system partition is started by BIOS, which has no such entries.
+        if esp.folder.is_none() {
+            return Known::Known(Nvram::default());
+        }
         return Known::unknown(
             "the output of `efibootmgr -v`, or `/sys/firmware/efi/efivars` of the running system",
         );

@@ -1,6 +1,5 @@
-//! Space and inodes that the file systems of fstab have left, by the output of `df` and the superblocks of ext file systems.
-//!
-//! statvfs(3) would say it of a mounted directory, but of the machine's own mounts and not of the system's.
+//! Space and inodes that the file systems of fstab have left, by the output of `df` and the superblocks of ext file systems, and
+//! for a system that is mounted by the kernel's own numbers.
 
 use std::collections::BTreeMap;
 

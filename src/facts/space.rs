@@ -1,10 +1,12 @@
-//! How much room the mounted file systems have, as `df` has printed it into a report, and what a new initrd will take.
+//! How much room the mounted file systems have: of a running or mounted system from the kernel (statvfs(3)), of a report as `df` has
+//! printed it; and what a new initrd will take.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::fstab::{Fstab, Mount};
 use super::initrds::Initrd;
 use super::{Gather, Known};
 use crate::parse::df::{self, Counts};
@@ -15,7 +17,7 @@ use crate::place::Place;
 const MAX_FILE_SYSTEMS: usize = 4096;
 
 /// What would say it.
-const NEEDS: &str = "the output of `df -al` and `df -ali` (a sos report has both)";
+const NEEDS: &str = "the output of `df -al` and `df -ali` (a sos report has both), or the mounted system";
 
 /// The room on the mounted file systems.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -34,7 +36,7 @@ pub struct Space {
 pub struct FileSystemSpace {
     /// Where it is mounted.
     pub mountpoint: String,
-    /// Its device.
+    /// Its device; empty where only the kernel was asked.
     pub device: String,
     /// Bytes that it has.
     pub size: u64,
@@ -48,7 +50,7 @@ pub struct FileSystemSpace {
 
 /// Reads the tables.
 #[must_use]
-pub fn gather(gather: &Gather<'_>) -> Space {
+pub fn gather(gather: &Gather<'_>, fstab: &Fstab) -> Space {
     let mut found = BTreeMap::<String, FileSystemSpace>::new();
     let mut inodes = BTreeMap::<String, u64>::new();
     let is_table = |name: &str| name == "df" || name.starts_with("df_-");
@@ -73,6 +75,9 @@ pub fn gather(gather: &Gather<'_>) -> Space {
         own.inodes_free = inodes.get(mountpoint).copied();
     }
     if found.is_empty() {
+        found = mounted(gather);
+    }
+    if found.is_empty() {
         let unknown = Known::unknown(NEEDS);
         return Space {
             file_systems: Known::unknown(NEEDS),
@@ -81,11 +86,39 @@ pub fn gather(gather: &Gather<'_>) -> Space {
         };
     }
     let boot = found.get("/boot").or_else(|| found.get("/")).cloned();
+    // A `/boot` of its own that is not mounted is not listed.
+    let is_own = |mount: &Mount| mount.mountpoint == "/boot";
+    let has_own = fstab.entries.get().is_some_and(|entries| entries.iter().any(is_own));
     Space {
-        boot: Known::Known(boot),
+        boot: match has_own && !found.contains_key("/boot") {
+            true => Known::unknown("the file system of `/boot`, mounted"),
+            false => Known::Known(boot),
+        },
         file_systems: Known::Known(found.into_values().collect()),
         largest_initrd: Known::unknown("the sizes of the initrds in `/boot`"),
     }
+}
+
+/// The root and `/boot` of a system that is mounted.
+fn mounted(gather: &Gather<'_>) -> BTreeMap<String, FileSystemSpace> {
+    let mut found = BTreeMap::new();
+    let root = gather.tree.room("");
+    for (path, mountpoint) in [("", "/"), ("boot", "/boot")] {
+        let Some(room) = gather.tree.room(path) else { continue };
+        // A folder of the root is on its file system.
+        if path.is_empty() || Some(room) != root {
+            let own = FileSystemSpace {
+                mountpoint: mountpoint.to_owned(),
+                device: String::new(),
+                size: room.size,
+                available: room.available,
+                inodes_free: room.inodes_free,
+                at: Place::file(if path.is_empty() { "boot" } else { path }),
+            };
+            found.insert(mountpoint.to_owned(), own);
+        }
+    }
+    found
 }
 
 impl Space {
@@ -135,7 +168,7 @@ mod tests {
             .into_tree();
         let limits = Limits::default();
         let gathering = Gather::new(&tree, &limits);
-        let mut space = gather(&gathering);
+        let mut space = gather(&gathering, &Fstab::default());
         space.add_initrds(&gathering, &[]);
         let boot = space.boot.get().unwrap().clone().unwrap();
         assert_eq!((boot.available, boot.inodes_free, boot.at.line), (7652 << 10, Some(16), Some(3)));

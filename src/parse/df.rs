@@ -39,7 +39,7 @@ pub fn parse(bytes: &[u8]) -> Option<(Counts, Vec<Usage>)> {
     let mut device: Option<String> = None;
     for line in lines(bytes) {
         let words: Vec<&str> = line.text.split_whitespace().collect();
-        let Some((counts, factor)) = unit else {
+        let Some((_, factor)) = unit else {
             unit = words.first().filter(|word| **word == "Filesystem").and_then(|_| heading(&words));
             continue;
         };
@@ -53,7 +53,6 @@ pub fn parse(bytes: &[u8]) -> Option<(Counts, Vec<Usage>)> {
             ([], None) => continue,
         };
         let [total, _, free, _, mountpoint, ..] = numbers else { continue };
-        let _: Counts = counts;
         let (Ok(total), Ok(free)) = (total.parse::<u64>(), free.parse::<u64>()) else { continue };
         // A mount point may hold blanks: it is the rest of the line.
         let start = line.text.find(&format!(" {mountpoint}")).map_or(0, |before| before + 1);

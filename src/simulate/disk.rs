@@ -34,7 +34,8 @@ pub struct DiskFate {
     pub forbidden_by: Option<String>,
     /// Every module on the way that this kernel has for these devices but the initrd lacks: what to add to it.
     pub missing: Vec<ModuleName>,
-    /// Where the kernel has no driver: the release of the distribution that dropped it, if that is known; null else.
+    /// Where the kernel has no driver: the release of the distribution that dropped it, if that is known; left out else.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dropped: Option<Dropped>,
 }
 

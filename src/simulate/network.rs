@@ -58,7 +58,8 @@ pub struct NicFate {
     pub modules: Vec<ModuleName>,
     /// Why no driver binds; null if one does or nobody knows.
     pub no_driver: Option<String>,
-    /// Where the kernel has no driver: the release of the distribution that dropped it, if that is known; null else.
+    /// Where the kernel has no driver: the release of the distribution that dropped it, if that is known; left out else.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dropped: Option<Dropped>,
     /// The module that would have to be loaded; null if there is none.
     pub missing_module: Option<ModuleName>,

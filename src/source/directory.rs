@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, IFlags, Mode, OFlags, fgetxattr, fstat, ioctl_getflags, openat, readlinkat,
-    statat,
+    AtFlags, CWD, Dir, FileType, IFlags, Mode, OFlags, StatxAttributes, StatxFlags, fgetxattr, fstat,
+    fstatvfs, ioctl_getflags, openat, readlinkat, statat, statx,
 };
 use rustix::io::Errno;
 
 use super::{
-    Attributes, Backend, Content, LookupError, Node, NodeKind, SourceError, display_path, escape_bytes,
+    Attributes, Backend, Content, LookupError, Node, NodeKind, Room, SourceError, display_path, escape_bytes,
 };
 
 /// Directories that are held open. A process may usually have 1024 files open, and boot images take theirs.
@@ -159,6 +159,22 @@ impl Backend for Directory {
             is_immutable: flags.contains(IFlags::IMMUTABLE),
             is_append_only: flags.contains(IFlags::APPEND),
             label: label.map(|label| escape_bytes(label.strip_suffix(b"\0").unwrap_or(label))),
+        })
+    }
+
+    fn room(&self, path: &Path) -> Option<Room> {
+        // A copy in a folder is on a file system of this machine, which says nothing of the system's own.
+        let root = statx(&self.root, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS).ok()?;
+        if !root.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+            return None;
+        }
+        let (at, name) = self.parent(path).ok()?;
+        let directory = openat(&at, name, LIST, Mode::empty()).ok()?;
+        let found = fstatvfs(&directory).ok()?;
+        Some(Room {
+            size: found.f_blocks.saturating_mul(found.f_frsize),
+            available: found.f_bavail.saturating_mul(found.f_frsize),
+            inodes_free: (found.f_files > 0).then_some(found.f_favail),
         })
     }
 

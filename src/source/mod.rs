@@ -222,10 +222,27 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// The room on the file system that holds the directory at `path`, where that is one of the audited system: mounted, and no copy of
+    /// its files in a folder.
+    fn room(&self, _path: &Path) -> Option<Room> {
+        None
+    }
+
     /// What is wrong with the form that the system came in; nothing, for most.
     fn damage(&self) -> &[Damage] {
         &[]
     }
+}
+
+/// The room on a mounted file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that it has.
+    pub size: u64,
+    /// Bytes that programs may still use.
+    pub available: u64,
+    /// Inodes that are free; none if it has no fixed number of them.
+    pub inodes_free: Option<u64>,
 }
 
 /// Something wrong with the archive that the system came in: it breaks off, or a member of it cannot be used. What
@@ -334,6 +351,13 @@ impl Tree {
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.live
+    }
+
+    /// The room on the file system that holds the directory at `path`; none if the input does not say.
+    #[must_use]
+    pub fn room(&self, path: impl AsRef<Path>) -> Option<Room> {
+        // A folder that cannot be looked up has no room of its own; the look-up that needs it says why.
+        self.backend.room(&self.resolve(path).ok()?)
     }
 
     /// The path without links that `path` leads to, which need not exist itself if its directory does.

@@ -8,14 +8,16 @@ use super::{BootConfig, BootEntry, CmdlineDrift, DriftSource, EntrySource};
 use crate::facts::command_line::{CommandLine, Param};
 use crate::parse::cmdline::same_name;
 use crate::place::Place;
+use crate::secrets::Masker;
 
 /// Parameters that grub-mkconfig, the loader or the initrd's builder puts there by itself, and those that only change what is shown.
-const BY_ITSELF: [&str; 16] = [
+const BY_ITSELF: [&str; 17] = [
     "BOOT_IMAGE",
     "root",
     "ro",
     "rw",
     "initrd",
+    "LANG",
     "rootflags",
     "rootfstype",
     "resume",
@@ -72,9 +74,11 @@ fn drift(source: DriftSource, has: &[Param], template: &[&CommandLine], at: Plac
         let same = |other: &Param| same_name(&other.name, &param.name) && other.value == param.value;
         !template.iter().any(|line| line.params.iter().any(same))
     };
+    let masker = Masker::of(&at.path);
     let lost = has.iter().filter(is_own).filter(is_lost).map(|param| match &param.value {
-        Some(value) => format!("{}={value}", param.name),
+        Some(value) => masker.line(&format!("{}={value}", param.name)),
         None => param.name.clone(),
     });
-    CmdlineDrift { source, lost: lost.collect(), at }
+    let lost = lost.collect();
+    CmdlineDrift { source, lost, at }
 }

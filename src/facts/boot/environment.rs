@@ -83,8 +83,8 @@ fn fact(gather: &Gather<'_>, environment: &Environment) -> GrubEnvironment {
     }
 }
 
-/// `etc/default/grub`, the shell script that grub-mkconfig sources, and after it the files of `etc/default/grub.d` (Debian): their
-/// plain assignments.
+/// `etc/default/grub`, the shell script that grub-mkconfig sources, and after it the files of `etc/default/grub.d`
+/// (Debian): their plain assignments.
 pub(super) fn defaults(gather: &Gather<'_>) -> Option<GrubDefaults> {
     let main = gather.read("etc/default/grub").present()?;
     let mut defaults = GrubDefaults {
@@ -102,9 +102,9 @@ pub(super) fn defaults(gather: &Gather<'_>) -> Option<GrubDefaults> {
         theme: None,
         disable_os_prober: None,
     };
-    let more = gather.read_directory("etc/default/grub.d", |name| name.ends_with(".cfg"));
     let mut terminal = None;
-    for (file, is_main) in std::iter::once((main, true)).chain(more.into_iter().map(|file| (file, false))) {
+    let more = gather.read_directory("etc/default/grub.d", |name| name.ends_with(".cfg"));
+    for file in std::iter::once(main).chain(more) {
         for line in lines(&file.bytes) {
             let text = line.text.trim_start();
             let Some((name, value)) = text.strip_prefix("GRUB_").and_then(|rest| rest.split_once('=')) else {
@@ -112,43 +112,53 @@ pub(super) fn defaults(gather: &Gather<'_>) -> Option<GrubDefaults> {
             };
             let field = unquoted(line.number, line.text.len() - value.len(), value);
             let piece = Piece::of_field(&field, &file.path);
-            let placed = || Some(PlacedValue { value: field.text.clone(), at: piece.at.clone() });
             match name {
-                "CMDLINE_LINUX" | "CMDLINE_LINUX_DEFAULT" => {
-                    // `GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX x"` adds to what is there.
-                    let own = [format!("${{GRUB_{name}}}"), format!("$GRUB_{name}")];
-                    let adds = own.iter().any(|own| field.text.contains(own.as_str()));
-                    let rest =
-                        own.iter().fold(field.text.clone(), |text, own| text.replace(own.as_str(), ""));
-                    defaults.is_computed |= rest.contains(['$', '`']);
-                    let line = CommandLine::of_pieces(&[piece]);
-                    if adds {
-                        defaults.more.push(line);
-                        continue;
-                    }
-                    // A file that sets it anew throws away what came before, also what was added.
-                    defaults.is_computed |= !is_main && !defaults.more.is_empty();
-                    match name {
-                        "CMDLINE_LINUX" => defaults.cmdline = Some(line),
-                        _ => defaults.cmdline_default = Some(line),
-                    }
-                }
-                "DEFAULT" => defaults.default = placed(),
-                "TIMEOUT" => defaults.timeout = placed(),
-                "TIMEOUT_STYLE" => defaults.timeout_style = placed(),
-                "HIDDEN_TIMEOUT" => defaults.hidden_timeout = placed(),
-                "TERMINAL" => terminal = placed(),
-                "TERMINAL_OUTPUT" => defaults.terminal = placed(),
-                "SERIAL_COMMAND" => defaults.serial_command = placed(),
-                "THEME" => defaults.theme = placed(),
-                "DISABLE_OS_PROBER" => defaults.disable_os_prober = placed(),
-                _ => {}
+                "CMDLINE_LINUX" | "CMDLINE_LINUX_DEFAULT" => defaults.set_cmdline(name, piece),
+                "TERMINAL" => terminal = Some(PlacedValue { value: field.text, at: piece.at }),
+                _ => defaults.set(name, PlacedValue { value: field.text, at: piece.at }),
             }
         }
     }
     // grub-mkconfig(8): GRUB_TERMINAL overrides both the input and the output.
     defaults.terminal = terminal.or(defaults.terminal);
     Some(defaults)
+}
+
+impl GrubDefaults {
+    /// A setting of one value; the last one counts.
+    fn set(&mut self, name: &str, value: PlacedValue) {
+        let setting = match name {
+            "DEFAULT" => &mut self.default,
+            "TIMEOUT" => &mut self.timeout,
+            "TIMEOUT_STYLE" => &mut self.timeout_style,
+            "HIDDEN_TIMEOUT" => &mut self.hidden_timeout,
+            "TERMINAL_OUTPUT" => &mut self.terminal,
+            "SERIAL_COMMAND" => &mut self.serial_command,
+            "THEME" => &mut self.theme,
+            "DISABLE_OS_PROBER" => &mut self.disable_os_prober,
+            _ => return,
+        };
+        *setting = Some(value);
+    }
+
+    /// A command line: set anew, or added to what is there (`GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX x"`).
+    fn set_cmdline(&mut self, name: &str, piece: Piece) {
+        let own = [format!("${{GRUB_{name}}}"), format!("$GRUB_{name}")];
+        let adds = own.iter().any(|own| piece.text.contains(own.as_str()));
+        let rest = own.iter().fold(piece.text.clone(), |text, own| text.replace(own.as_str(), ""));
+        self.is_computed |= rest.contains(['$', '`']);
+        let line = CommandLine::of_pieces(&[piece]);
+        if adds {
+            self.more.push(line);
+            return;
+        }
+        // What is set anew after something was added throws that away, too.
+        self.is_computed |= !self.more.is_empty();
+        match name {
+            "CMDLINE_LINUX" => self.cmdline = Some(line),
+            _ => self.cmdline_default = Some(line),
+        }
+    }
 }
 
 /// What the running kernel was started with. In a chroot `/proc` is the rescue system's, so only a report's copy counts, or that of a

@@ -120,7 +120,7 @@ pub enum OtherLoaderKind {
 pub struct CmdlineDrift {
     /// What lacks them.
     pub source: DriftSource,
-    /// The parameters, as written.
+    /// The parameters, as written, secrets masked.
     pub lost: Vec<String>,
     /// Where they would have to stand; for the running kernel, where they are.
     pub at: Place,
