@@ -44,18 +44,21 @@ pub struct ForeignModule {
     pub owner: Known<Option<String>>,
     /// Whether DKMS built it from a source that is still there.
     pub is_dkms: bool,
+    /// The file itself, where `path` is a link to a module of another release.
+    #[serde(skip)]
+    file: String,
     /// Whether it ends with a signature (`Module signature appended`).
     pub is_signed: Known<bool>,
 }
 
-/// A source that DKMS builds modules from.
+/// A source that DKMS or akmods builds modules from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DkmsSource {
-    /// Its `dkms.conf`.
+    /// Its `dkms.conf`, or the package of its source in `usr/src/akmods`.
     pub at: Place,
     /// Its name: `nvidia`.
     pub name: String,
-    /// Its version.
+    /// Its version; empty for akmods.
     pub version: String,
     /// Releases of kernels that it is built for.
     pub built_for: Vec<String>,
@@ -71,7 +74,7 @@ pub struct DkmsSource {
 pub struct ForeignModules {
     /// The modules, by path.
     pub modules: Vec<ForeignModule>,
-    /// Sources of DKMS.
+    /// Sources of DKMS and akmods.
     pub dkms: Vec<DkmsSource>,
     /// Whether a certificate of the machine's own is there that signs modules (DKMS, shim-signed): the public half of what
     /// `mokutil` enrols in the firmware. Null if there is none.
@@ -109,11 +112,12 @@ pub fn gather(
             modules.extend(module(gather, &path, &kernel.release, is_default));
         }
     }
-    let wanted: BTreeSet<String> = modules.iter().map(|module| module.path.clone()).collect();
+    let wanted: BTreeSet<String> = modules.iter().map(|module| module.file.clone()).collect();
     let owners = if wanted.is_empty() { Known::default() } else { packages.owners(gather, &wanted) };
-    let dkms = dkms(gather, kernels);
+    let mut dkms = dkms(gather, kernels);
+    dkms.extend(akmods(gather, kernels, &modules));
     for module in &mut modules {
-        module.owner = owners.as_ref().map(|owners| owners.get(&module.path).cloned());
+        module.owner = owners.as_ref().map(|owners| owners.get(&module.file).cloned());
         let built = (module.release.clone(), module.name.clone());
         module.is_dkms = dkms.iter().any(|source| source.modules.contains(&built));
     }
@@ -152,8 +156,8 @@ fn files(gather: &Gather<'_>, folder: &Path) -> Vec<PathBuf> {
             }
             let path = folder.join(&name);
             if ModuleFile::of_path(name.as_encoded_bytes()).is_some() {
-                let is_file =
-                    gather.tree.symlink_metadata(&path).is_ok_and(|node| node.kind == NodeKind::File);
+                // A link of weak-updates stands for a module that was built for another release.
+                let is_file = gather.tree.metadata(&path).is_ok_and(|node| node.kind == NodeKind::File);
                 found.extend(is_file.then_some(path));
             } else if depth < MAX_DEPTH
                 && !name.as_encoded_bytes().contains(&b'.')
@@ -178,8 +182,10 @@ fn module(gather: &Gather<'_>, path: &Path, release: &str, is_default: bool) -> 
         },
         Err(_) => Known::unknown(format!("a readable `{shown}`")),
     };
+    let file = gather.tree.resolve(path).map_or_else(|_| shown.clone(), |file| display_path(&file));
     Some(ForeignModule {
         at: Place::file(shown.as_str()),
+        file: file.strip_prefix("usr/").filter(|file| file.starts_with("lib/")).unwrap_or(&file).to_owned(),
         name: name.as_str().to_owned(),
         path: shown,
         release: release.to_owned(),
@@ -227,6 +233,35 @@ fn dkms(gather: &Gather<'_>, kernels: &[Kernel]) -> Vec<DkmsSource> {
         }
     }
     found
+}
+
+/// `usr/src/akmods/NAME-kmod.latest` links to the newest source of a package `akmod-NAME`, which akmods(8) builds at the boot of
+/// a new kernel.
+fn akmods(gather: &Gather<'_>, kernels: &[Kernel], modules: &[ForeignModule]) -> Vec<DkmsSource> {
+    let folder = "usr/src/akmods";
+    let names = gather.found(gather.tree.list(folder)).present().unwrap_or_default();
+    let names = names.iter().filter_map(|name| name.to_str()).take(MAX_MODULES);
+    let sources = names.filter_map(|file| {
+        let name = file.strip_suffix(".latest")?.trim_end_matches("-kmod");
+        let inside = format!("/extra/{name}/");
+        let own = modules.iter().filter(|module| module.path.contains(&inside));
+        let built: BTreeSet<(String, String)> =
+            own.map(|module| (module.release.clone(), module.name.clone())).collect();
+        let lacks = |kernel: &&Kernel| {
+            kernel.has_modules == Known::Known(true) && !has_headers(gather, &kernel.release)
+        };
+        let mut built_for: Vec<String> = built.iter().map(|(release, _)| release.clone()).collect();
+        built_for.dedup();
+        Some(DkmsSource {
+            at: Place::file(format!("{folder}/{file}")),
+            name: name.to_owned(),
+            version: String::new(),
+            built_for,
+            modules: built,
+            without_headers: kernels.iter().filter(lacks).map(|kernel| kernel.release.clone()).collect(),
+        })
+    });
+    sources.collect()
 }
 
 /// The names of the modules in a folder.

@@ -415,9 +415,9 @@ mod tests {
         let symbols = defined_symbols(&object, &mut slice(&bytes));
         assert_eq!(symbols.into_iter().collect::<Vec<_>>(), ["SSL_new", "TLSv1_2_method"]);
         let program = Library::program().imports(&["gethostbyname"]).build();
-        let object = read(&mut slice(&program)).unwrap();
-        let symbols = imported_symbols(&object, &mut slice(&program));
-        assert_eq!(symbols.into_iter().collect::<Vec<_>>(), ["gethostbyname"]);
+        let client = read(&mut slice(&program)).unwrap();
+        let imported = imported_symbols(&client, &mut slice(&program));
+        assert_eq!(imported.into_iter().collect::<Vec<_>>(), ["gethostbyname"]);
         assert_eq!(
             openssl_text(&object, &mut slice(&bytes)).as_deref(),
             Some("OpenSSL 1.0.2k-fips  26 Jan 2017")

@@ -166,7 +166,7 @@ const IMAGES: [&[u8]; 7] = [
 ];
 
 /// Single files and beginnings of names that are kept, as configuration.
-const FILES: [&[u8]; 13] = [
+const FILES: [&[u8]; 14] = [
     b"usr/lib/os-release",
     b"lib/os-release",
     b"usr/lib/locale/C.utf8/LC_CTYPE",
@@ -180,6 +180,7 @@ const FILES: [&[u8]; 13] = [
     b"var/lib/shim-signed/",
     b"var/log/audit/audit.log",
     b"var/log/dmesg",
+    b"var/named/chroot/etc/",
 ];
 
 /// Programs that are looked at: what a system cannot do without, and services that speak TLS.
@@ -257,6 +258,11 @@ fn below_root(path: &[u8]) -> Option<Interest> {
     if path.starts_with(b"var/lib/apt/lists/") {
         let wanted = [&b"_Packages"[..], b"_Release", b"_InRelease"].iter().any(|end| path.ends_with(end));
         return wanted.then_some(Interest::Image);
+    }
+    // Tomcat as its project packs it has its configuration beside its programs.
+    let has = |part: &[u8]| memchr::memmem::find(path, part).is_some();
+    if path.ends_with(b".xml") && has(b"tomcat") && has(b"/conf/") {
+        return Some(Interest::Configuration);
     }
     let base = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let directory = path.get(..path.len().saturating_sub(base.len())).unwrap_or_default();
@@ -359,6 +365,10 @@ mod tests {
             ("usr/share/doc/bash/README", None),
             ("home/user/video.mkv", None),
             ("usr/bin/perl", None),
+            ("opt/apache-tomcat-9.0.85/conf/context.xml", Some(Interest::Configuration)),
+            ("opt/apache-tomcat-9.0.85/webapps/docs/index.xml", None),
+            ("var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_InRelease", Some(Interest::Image)),
+            ("var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_main_i18n_Translation-en", None),
         ] {
             assert_eq!(interest(name.as_bytes(), 1000), wanted, "{name}");
         }
