@@ -45,7 +45,7 @@ pub enum BootDirection {
     Removed,
 }
 
-/// Pairs the boots of two systems: by id and title, by id, by title, and at last the defaults that are left.
+/// Pairs the boots of two systems: by id and title, by id, by title; and what boots by itself with what did.
 pub(super) fn compare(before: &[Boot], after: &[Boot]) -> Vec<BootChange> {
     let mut targets: Vec<&str> = Vec::new();
     for boot in after.iter().chain(before) {
@@ -62,21 +62,28 @@ pub(super) fn compare(before: &[Boot], after: &[Boot]) -> Vec<BootChange> {
 type SameEntry = fn(&Boot, &Boot) -> bool;
 
 fn on_target(mut before: Vec<Boot>, after: Vec<Boot>) -> Vec<BootChange> {
-    let ways: [SameEntry; 4] = [
+    let default = before.iter().find(|boot| boot.default).cloned();
+    let ways: [SameEntry; 3] = [
         |old, new| old.entry_id == new.entry_id && old.entry == new.entry,
         |old, new| old.entry_id == new.entry_id && old.is_rescue == new.is_rescue,
         |old, new| old.entry == new.entry,
-        |old, new| old.default && new.default,
     ];
     let mut pairs: Vec<(Option<Boot>, Boot, bool)> =
         after.into_iter().map(|boot| (None, boot, false)).collect();
-    for (number, is_same) in ways.into_iter().enumerate() {
-        for (old, new, is_replaced) in pairs.iter_mut().filter(|(old, ..)| old.is_none()) {
+    for is_same in ways {
+        for (old, new, _) in pairs.iter_mut().filter(|(old, ..)| old.is_none()) {
             if let Some(index) = before.iter().position(|candidate| is_same(candidate, new)) {
                 *old = Some(before.remove(index));
-                *is_replaced = number + 1 == ways.len();
             }
         }
+    }
+    let is_moved = |(old, new, _): &&mut (Option<Boot>, Boot, bool)| {
+        new.default && !old.as_ref().is_some_and(|old| old.default)
+    };
+    if let (Some(default), Some((old, _, is_replaced))) = (default, pairs.iter_mut().find(is_moved)) {
+        before.retain(|boot| *boot != default);
+        *old = Some(default);
+        *is_replaced = true;
     }
     let kept = pairs.into_iter().map(|(old, new, is_replaced)| BootChange {
         entry: new.entry.clone(),

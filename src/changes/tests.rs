@@ -83,3 +83,29 @@ fn a_file_beyond_the_limit_is_compared_by_size_and_time() {
     assert!(Comparison::of(&large(1), &large(1)).files.is_empty());
     assert_eq!(Comparison::of(&large(1), &large(2)).files[0].status, FileStatus::Changed);
 }
+
+#[test]
+fn what_boots_by_itself_is_held_against_what_did() {
+    let menu = |default: u8, entries: &[&str]| {
+        let entry =
+            |name: &&str| format!("menuentry '{name}' {{\n linux /boot/vmlinuz-{name} root=/dev/vda1\n}}\n");
+        let menu: String = entries.iter().map(entry).collect();
+        let memory = base().file("boot/grub/grub.cfg", format!("set default={default}\n{menu}"));
+        let targets = crate::target::select(&["kvm".to_owned()]).unwrap();
+        Side::read(memory.into_tree(), &Limits::default(), &targets)
+    };
+    let told = |before: &Side, after: &Side| -> Vec<(String, Option<String>, bool, BootDirection)> {
+        let boots = Comparison::of(before, after).boots;
+        let one = |boot: BootChange| {
+            (boot.entry, boot.before.map(|old| old.entry), boot.is_replaced, boot.direction)
+        };
+        boots.into_iter().map(one).collect()
+    };
+    let same = told(&menu(0, &["a"]), &menu(0, &["a"]));
+    assert_eq!(same, [("a".to_owned(), Some("a".to_owned()), false, BootDirection::Same)]);
+    let updated = told(&menu(0, &["a"]), &menu(0, &["b", "a"]));
+    assert_eq!(updated[0], ("b".to_owned(), Some("a".to_owned()), true, BootDirection::Same));
+    assert_eq!(updated[1], ("a".to_owned(), Some("a".to_owned()), false, BootDirection::Same));
+    let moved = told(&menu(0, &["a", "b"]), &menu(1, &["a", "b"]));
+    assert_eq!(moved[1], ("b".to_owned(), Some("a".to_owned()), true, BootDirection::Same));
+}

@@ -1,7 +1,7 @@
 //! Which finding of the one system is which of the other.
 //!
-//! By fingerprint, which survives shifted lines, and severity; then by rule, target, entry, path and message, for a line
-//! that was only written otherwise. A finding that is missing on one side is gone or new only if that side could say:
+//! By fingerprint, which survives shifted lines; then by rule, target, entry, path and message, for a line that was only
+//! written otherwise. A finding that has become worse is new. A finding that is missing on one side is gone or new only if that side could say:
 //! its rule was evaluated there, and the input holds the file.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,15 +50,22 @@ type Pairs = (Vec<Finding>, Vec<Finding>, Vec<Finding>);
 
 /// The findings of both, and those of each alone.
 fn pair(before: Vec<Finding>, after: Vec<Finding>) -> Pairs {
-    let by_fingerprint =
-        |finding: &Finding| (finding.severity, base(&finding.fingerprint).to_owned(), String::new());
+    let by_fingerprint = |finding: &Finding| (base(&finding.fingerprint).to_owned(), String::new());
     let by_message = |finding: &Finding| {
         let place = format!("{:?} {:?} {}", finding.target, finding.entry, finding.at.path);
-        (finding.severity, format!("{} {place}", finding.rule), finding.message.clone())
+        (format!("{} {place}", finding.rule), finding.message.clone())
     };
-    let (mut unchanged, old, new) = matched(before, after, by_fingerprint);
-    let (more, old, new) = matched(old, new, by_message);
-    unchanged.extend(more);
+    let (mut both, old, new) = matched(before, after, by_fingerprint);
+    let (more, old, mut new) = matched(old, new, by_message);
+    both.extend(more);
+    let mut unchanged = Vec::new();
+    for (before, after) in both {
+        let is_worse = after.severity < before.severity;
+        if is_worse { &mut new } else { &mut unchanged }.push(after);
+    }
+    for findings in [&mut unchanged, &mut new] {
+        findings.sort_by(|a, b| (a.severity, &a.at, &a.rule).cmp(&(b.severity, &b.at, &b.rule)));
+    }
     (unchanged, old, new)
 }
 
@@ -67,7 +74,12 @@ fn base(fingerprint: &str) -> &str {
     fingerprint.split('-').next().unwrap_or(fingerprint)
 }
 
-fn matched<K: Ord>(before: Vec<Finding>, after: Vec<Finding>, key: impl Fn(&Finding) -> K) -> Pairs {
+/// The findings of both that have the same key, each with its twin, and those of each alone.
+fn matched<K: Ord>(
+    before: Vec<Finding>,
+    after: Vec<Finding>,
+    key: impl Fn(&Finding) -> K,
+) -> (Vec<(Finding, Finding)>, Vec<Finding>, Vec<Finding>) {
     let mut left: BTreeMap<K, Vec<Finding>> = BTreeMap::new();
     for finding in before.into_iter().rev() {
         left.entry(key(&finding)).or_default().push(finding);
@@ -75,7 +87,7 @@ fn matched<K: Ord>(before: Vec<Finding>, after: Vec<Finding>, key: impl Fn(&Find
     let (mut both, mut new) = (Vec::new(), Vec::new());
     for finding in after {
         match left.get_mut(&key(&finding)).and_then(Vec::pop) {
-            Some(_) => both.push(finding),
+            Some(twin) => both.push((twin, finding)),
             None => new.push(finding),
         }
     }
