@@ -231,9 +231,38 @@ fn filled(template: &str) -> String {
             );
         }
         rest = tag.get(end + close.len()..).unwrap_or_default();
+        let inside = tag.get(2..end).unwrap_or_default();
+        if close == "%}" && matches!(keyword(inside), "else" | "elif") {
+            rest = after_endif(rest);
+        }
     }
     out.push_str(rest);
     out.trim().to_owned()
+}
+
+/// The first word inside a tag.
+fn keyword(inside: &str) -> &str {
+    inside.trim_start_matches('-').split_whitespace().next().unwrap_or_default()
+}
+
+/// What follows the `{% endif %}` that ends the branch which `text` begins with: of several ways to say it, a page
+/// needs the first.
+fn after_endif(text: &str) -> &str {
+    let mut depth = 0_usize;
+    let mut rest = text;
+    while let Some(open) = rest.find("{%") {
+        let tag = rest.get(open + 2..).unwrap_or_default();
+        let Some(end) = tag.find("%}") else { break };
+        let word = keyword(tag.get(..end).unwrap_or_default());
+        rest = tag.get(end + 2..).unwrap_or_default();
+        match (word, depth) {
+            ("if", _) => depth += 1,
+            ("endif", 0) => return rest,
+            ("endif", _) => depth -= 1,
+            _ => {}
+        }
+    }
+    ""
 }
 
 #[cfg(test)]
@@ -246,6 +275,7 @@ mod tests {
             ("dracut -f /boot/initramfs-{{ it.release }}.img", "dracut -f /boot/initramfs-<release>.img"),
             ("on {{ target.name }}{% if it.x %}, y{% endif %}{# z #}", "on <target>, y"),
             ("{{ names | join(sep=\", \") }}", "<names>"),
+            ("{% if a %}one{% elif b %}{% if c %}x{% endif %}two{% else %}three{% endif %}, end", "one, end"),
             ("no {{ end", "no {{ end"),
         ];
         for (template, text) in cases {
