@@ -28,6 +28,7 @@
 //! Each layer knows only the one above it in this picture: `parse` knows no file tree, `facts` no target,
 //! `simulate` no rule, and a rule no file. Nothing here writes to the system it looks at or runs a program of it.
 
+pub mod agents;
 pub mod changes;
 pub mod cli;
 pub mod cpu_level;

@@ -5,7 +5,9 @@
 //! Facts serialize to the JSON that `bootproof facts` prints and that rules read under the same names; large tables
 //! that only the simulation needs are skipped there.
 
+pub mod access;
 pub mod added_drivers;
+pub mod agents;
 pub mod asked;
 pub mod attributes;
 pub mod beancounters;
@@ -16,10 +18,13 @@ pub mod clock;
 pub mod cloud_init;
 pub mod cluster;
 pub mod command_line;
+pub mod consoles;
 pub mod crypto_policy;
 pub mod crypttab;
+pub mod daemons;
 pub mod departing;
 pub mod device_caches;
+pub mod directory;
 pub mod disk_sizes;
 pub mod dovecot;
 pub mod dracut;
@@ -34,6 +39,7 @@ mod glob;
 pub mod grub;
 pub mod hardware;
 pub mod host_bound;
+pub mod identity;
 pub mod import_support;
 pub mod init;
 pub mod initramfs_tools;
@@ -56,11 +62,13 @@ pub mod multipath;
 pub mod near;
 pub mod network;
 pub mod nfs;
+pub mod nfs_locks;
 pub mod nvram;
 pub mod oracle_asm;
 pub mod packages;
 pub mod ppp;
 pub mod read_only_mounts;
+pub mod repositories;
 pub mod rescue;
 pub mod resolver;
 pub mod room;
@@ -72,6 +80,7 @@ pub mod setting;
 pub mod space;
 pub mod sysctl;
 pub mod system;
+pub mod time_sync;
 pub mod tls;
 pub mod tomcat;
 pub mod udev;
@@ -187,6 +196,24 @@ pub struct Facts {
     pub udev: udev::Udev,
     /// Services, and what starts them at boot.
     pub services: services::Services,
+    /// Programs that belong to one platform, vendor or product.
+    pub agents: agents::Agents,
+    /// Who gets in: sshd, accounts, sudo.
+    pub access: access::Access,
+    /// Terminals with a login, and displays.
+    pub consoles: consoles::Consoles,
+    /// Settings of daemons that can stop the machine.
+    pub daemons: daemons::Daemons,
+    /// Where accounts come from.
+    pub directory: directory::Directory,
+    /// What makes the system itself.
+    pub host_identity: identity::Identity,
+    /// Whether the locks of NFSv3 work, and automounter maps that a server holds.
+    pub nfs_locks: nfs_locks::NfsLocks,
+    /// Where packages come from.
+    pub repositories: repositories::Repositories,
+    /// Where the time comes from.
+    pub time_sync: time_sync::TimeSync,
     /// Kernel settings of sysctl.d and sysctl.conf.
     pub sysctl: sysctl::Sysctl,
     /// NFS, as client and server.
@@ -269,6 +296,7 @@ impl Facts {
         facts.departing = departing::find(&facts.system, &facts.hardware, &facts.modprobe, &initrds);
         facts.added_drivers = added_drivers::find(&gather, &kernels, &boot, &initrds);
         facts.space.add_initrds(&gather, &initrds);
+        facts.agents.add_initrds(&initrds);
         facts.volumes = volumes;
         facts.kernels = kernels;
         for kernel in &mut facts.kernels {
@@ -346,6 +374,7 @@ impl Facts {
         let space = space::gather(gather, &fstab);
         let default =
             boot.entries.iter().find(|entry| entry.default).and_then(|entry| entry.release.as_deref());
+        let agents = agents::gather(gather, &packages, &services);
         Self {
             grub,
             esp,
@@ -405,6 +434,15 @@ impl Facts {
             host_bound: host_bound::gather(gather),
             san,
             udev: udev::gather(gather),
+            agents,
+            access: access::gather(gather, &services),
+            consoles: consoles::gather(gather, &services),
+            daemons: daemons::gather(gather),
+            directory: directory::gather(gather, &services),
+            host_identity: identity::gather(gather, &services),
+            nfs_locks: nfs_locks::gather(gather, &services),
+            repositories: repositories::gather(gather),
+            time_sync: time_sync::gather(gather, &services),
             services,
             sysctl,
             nfs,

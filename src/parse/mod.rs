@@ -4,6 +4,7 @@
 //! its input; what it cannot understand it returns as [`Mistake`]s beside what it could.
 
 pub mod apache;
+pub mod apt_sources;
 pub mod autofs;
 pub mod beancounters;
 pub mod blkid;
@@ -64,6 +65,7 @@ pub mod multipath;
 pub mod multipath_tables;
 pub mod netplan;
 pub mod nginx;
+pub mod ntp;
 pub mod openssl_cnf;
 pub mod os_release;
 pub mod pacemaker;
@@ -75,6 +77,8 @@ pub mod routes;
 pub mod rpmdb;
 pub mod shell_vars;
 mod shell_word;
+pub mod sshd_config;
+pub mod sudoers;
 pub mod sysctl;
 pub(crate) mod text;
 pub mod time_span;
@@ -86,6 +90,7 @@ pub mod udev_rules;
 pub mod unified;
 pub mod upstart;
 pub mod xinetd;
+pub mod xorg;
 pub mod zpool_cache;
 
 #[cfg(test)]

@@ -154,6 +154,15 @@ const SCRIPTS: [&[u8]; 3] = [b"usr/local/bin/", b"usr/local/sbin/", b"root/bin/"
 /// Bytes of a script that is kept.
 const SCRIPT_LIMIT: u64 = 256 * 1024;
 
+/// Directories of the administrator's own packages, and of SUSE's vendor settings, kept as configuration.
+const LOCAL: [&[u8]; 5] = [
+    b"usr/etc/",
+    b"usr/local/lib/sysctl.d/",
+    b"usr/local/lib/systemd/",
+    b"usr/local/lib/tmpfiles.d/",
+    b"usr/local/flexlm/",
+];
+
 /// Directories whose files are all kept, as images.
 const IMAGES: [&[u8]; 7] = [
     b"boot/",
@@ -272,7 +281,7 @@ fn below_root(path: &[u8]) -> Option<Interest> {
     if is_shared_library(directory, base) {
         return Some(Interest::Program);
     }
-    if CONFIGURATION.iter().chain(&FILES).any(|start| path.starts_with(start)) {
+    if CONFIGURATION.iter().chain(&LOCAL).chain(&FILES).any(|start| path.starts_with(start)) {
         // systemd's programs are among its units.
         let program = PROGRAMS.contains(&base) || directory.ends_with(b"/systemd/");
         return Some(if program { Interest::Program } else { Interest::Configuration });
