@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{BlockDevice, BlockDevices};
-use crate::parse::device_spec::{DeviceSpec, split_mapper_name};
+use super::BlockDevice;
+use crate::parse::device_spec::{parse_kernel_name, split_mapper_name};
 use crate::place::Place;
 
 /// Values that are given at most, and devices of each.
@@ -33,45 +33,60 @@ pub struct Duplicate {
 
 /// What the devices say that more than one of them has.
 pub(super) fn find(devices: &[BlockDevice]) -> Vec<Duplicate> {
-    let mut by_value = BTreeMap::<(&str, &str), Vec<&BlockDevice>>::new();
-    for device in devices.iter().filter(|device| device.name.is_some() && !is_alias(device)) {
-        let values = [("uuid", &device.uuid), ("label", &device.label)];
-        for (kind, value) in values {
+    // Tools write the name of one device in different ways: by the full name, each counts once.
+    let mut by_value = BTreeMap::<(&str, &str), BTreeMap<String, &BlockDevice>>::new();
+    for device in devices {
+        let Some(name) = device.name.as_deref().filter(|name| !is_alias(name)).map(full_name) else {
+            continue;
+        };
+        for (kind, value) in [("uuid", &device.uuid), ("label", &device.label)] {
             if let Some(value) = value {
-                by_value.entry((kind, value)).or_default().push(device);
+                by_value.entry((kind, value)).or_default().entry(name.clone()).or_insert(device);
             }
         }
     }
     let several = by_value.into_iter().filter(|(_, devices)| devices.len() > 1);
     let duplicates = several.filter_map(|((kind, value), devices)| {
-        let first = devices.first()?;
-        let named = |device: &&BlockDevice| device.name.clone();
+        let fstypes = || devices.values().map(|device| device.fstype.as_deref());
         Some(Duplicate {
-            at: first.at.clone(),
+            at: devices.values().next()?.at.clone(),
             kind: kind.to_owned(),
             value: value.to_owned(),
-            fstype: devices.iter().find_map(|device| device.fstype.clone()),
-            devices: devices.iter().filter_map(named).take(MAX_DUPLICATES).collect(),
-            is_layered: devices.iter().any(|device| is_made(device))
-                && !devices.iter().all(|device| is_made(device)),
-            is_by_design: devices.iter().all(|device| device.fstype.as_deref().is_some_and(shares_uuid)),
+            fstype: fstypes().flatten().next().map(str::to_owned),
+            is_layered: devices.keys().any(|name| is_made(name)) && !devices.keys().all(|name| is_made(name)),
+            is_by_design: fstypes().all(|fstype| fstype.is_some_and(shares_uuid)),
+            devices: devices.into_keys().take(MAX_DUPLICATES).collect(),
         })
     });
     duplicates.take(MAX_DUPLICATES).collect()
 }
 
-/// `dm-3` stands for a name below `mapper/` that is there, too; the hidden halves of a snapshot show what it shows, and each of
+/// The name below `/dev`: lsblk leaves `mapper/` out, and sysfs writes `!` for a slash.
+fn full_name(name: &str) -> String {
+    let name = name.replace('!', "/");
+    let is_own = ["md", "nbd", "rbd", "drbd", "sr", "zd", "bcache"].iter().any(|start| {
+        name.strip_prefix(start)
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '_' || c == '/'))
+    });
+    if is_own || name.starts_with("mapper/") || parse_kernel_name(&name).is_some() {
+        return name;
+    }
+    format!("mapper/{name}")
+}
+
+/// `dm-3` stands for a name below `mapper/` that is there, too; the hidden parts of a logical volume show what it shows, and each of
 /// Docker's containers is a clone of its image by design.
-fn is_alias(device: &BlockDevice) -> bool {
-    let name = device.name.as_deref().unwrap_or_default();
+fn is_alias(name: &str) -> bool {
     let mapped = name.strip_prefix("mapper/").unwrap_or(name);
+    let hidden = ["-real", "-cow", "_tdata", "_tmeta", "_cdata", "_cmeta", "_corig", "_vdata"];
+    let copies = ["_rimage_", "_rmeta_", "_mimage_", "_mlog"];
     ["dm-", "loop", "docker-"].iter().any(|start| mapped.starts_with(start))
-        || ["-real", "-cow", "_tdata", "_cdata", "_corig"].iter().any(|end| mapped.ends_with(end))
+        || hidden.iter().any(|end| mapped.ends_with(end))
+        || copies.iter().any(|part| mapped.contains(part))
 }
 
 /// Whether the device joins others with the same contents: an array, or a multipath device by its usual names.
-fn is_made(device: &BlockDevice) -> bool {
-    let name = device.name.as_deref().unwrap_or_default();
+fn is_made(name: &str) -> bool {
     let Some(mapped) = name.strip_prefix("mapper/") else {
         return name.starts_with("md") || name.starts_with("emcpower");
     };
@@ -91,25 +106,11 @@ fn shares_uuid(fstype: &str) -> bool {
         || fstype == "ceph_bluestore"
 }
 
-impl BlockDevices {
-    /// The duplicate that `spec` falls under, which leads udev's link to any of the devices.
-    #[must_use]
-    pub fn ambiguous(&self, spec: &DeviceSpec) -> Option<&Duplicate> {
-        let (kind, value) = match spec.kind() {
-            kind @ ("uuid" | "label") => (kind, spec.value()),
-            _ => return None,
-        };
-        let mut found = self.duplicates.iter();
-        found.find(|own| own.kind == kind && own.value.eq_ignore_ascii_case(value))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::is_made;
-    use crate::facts::block_devices::{BlockDevice, gather};
+    use crate::facts::block_devices::gather;
     use crate::facts::{Gather, Limits};
-    use crate::place::Place;
     use crate::source::memory::Memory;
 
     #[test]
@@ -124,19 +125,20 @@ mod tests {
             ("mapper/vg-root", false),
             ("sda2", false),
         ] {
-            let device = BlockDevice {
-                name: Some(name.to_owned()),
-                uuid: None,
-                label: None,
-                fstype: None,
-                partuuid: None,
-                partlabel: None,
-                block_size: None,
-                links: Vec::new(),
-                at: Place::file("x"),
-            };
-            assert_eq!(is_made(&device), want, "{name}");
+            assert_eq!(is_made(name), want, "{name}");
         }
+    }
+
+    #[test]
+    fn two_reports_of_one_device_are_no_two_devices() {
+        let blkid = "/dev/mapper/vg-root: UUID=\"aa\" TYPE=\"xfs\"\n/dev/cciss/c0d0p1: UUID=\"bb\" TYPE=\"ext4\"\n/dev/md0: UUID=\"cc\" TYPE=\"ext4\"\n";
+        let lsblk = "NAME=\"vg-root\" FSTYPE=\"xfs\" UUID=\"aa\"\nNAME=\"vg-root_rimage_0\" FSTYPE=\"xfs\" UUID=\"aa\"\nNAME=\"cciss!c0d0p1\" FSTYPE=\"ext4\" UUID=\"bb\"\n\
+            NAME=\"md0\" FSTYPE=\"ext4\" UUID=\"cc\"\n";
+        let tree = Memory::new()
+            .file("sos_commands/block/blkid_-c_.dev.null", blkid)
+            .file("sos_commands/block/lsblk_-O_-P", lsblk)
+            .into_tree();
+        assert_eq!(gather(&Gather::new(&tree, &Limits::default())).duplicates, []);
     }
 
     #[test]
