@@ -114,10 +114,11 @@ fn the_field_notes_of_consoles_are_decided() {
 
 /// The steps that the cause of a recorded boot may belong to, by what its console showed.
 fn allowed(class: &str) -> &'static [Step] {
-    use Step::{DiskDriver, Init, Initrd, Kernel, Loader, RootDevice, RootFilesystem, StorageStack};
+    use Step::{DiskDriver, Init, Initrd, Kernel, Loader, Mounts, RootDevice, RootFilesystem, StorageStack};
     match class {
-        "no-device" | "timeout" => &[Initrd, DiskDriver, StorageStack, RootDevice],
-        "mount-failed" => &[RootFilesystem],
+        // A separate /usr is mounted by the initrd, from a line of fstab.
+        "no-device" | "timeout" => &[Initrd, DiskDriver, StorageStack, RootDevice, Mounts],
+        "mount-failed" => &[StorageStack, RootFilesystem],
         "no-init" | "hang" => &[Initrd, RootDevice, RootFilesystem, Init],
         "switch-root-failed" => &[RootDevice, RootFilesystem, Init],
         "unpack-failed" | "init-killed" | "panic" => &[Initrd, Init],

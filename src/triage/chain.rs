@@ -102,10 +102,10 @@ fn found<'a>(
             if is_known || boot.denied.contains(&index) {
                 continue;
             }
-            let consequence = found
-                .iter()
-                .filter(|known| signature.explains.contains(&known.signature.id))
-                .min_by_key(|known| known.line);
+            let consequences = found.iter().filter(|known| signature.explains.contains(&known.signature.id));
+            // The first one, and of several one that names the device.
+            let consequence =
+                consequences.min_by_key(|known| (!known.event.captures.contains_key("device"), known.line));
             if consequence.is_none() && !signature.explains.is_empty() {
                 continue;
             }

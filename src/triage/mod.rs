@@ -180,7 +180,7 @@ impl Triage {
 /// # Errors
 /// The log cannot be read.
 pub fn triage(input: impl Read, source: &str, signatures: &Signatures) -> anyhow::Result<Triage> {
-    let mut scan = scan::Scan::new(signatures).context("the signatures cannot be searched for")?;
+    let mut scan = scan::Scan::new(signatures);
     let extent = lines::each(input, |number, line| scan.line(number, line))
         .with_context(|| format!("cannot read the log `{source}`"))?;
     let (boots, boots_dropped) = scan.finish();

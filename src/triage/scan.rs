@@ -61,29 +61,25 @@ enum Use {
     Line(usize, usize),
 }
 
-/// Searches a log.
-pub(super) struct Scan<'a> {
-    signatures: &'a [Signature],
-    search: AhoCorasick,
+/// The fixed texts of all signatures and events, and what each is for.
+#[derive(Debug)]
+pub(super) struct Search {
+    automaton: AhoCorasick,
     /// What the text with this number is for.
     uses: Vec<Vec<Use>>,
     events: Vec<Regex>,
-    boots: VecDeque<Boot>,
-    current: Boot,
-    /// Boots that were too many.
-    pub(super) dropped: usize,
 }
 
-impl<'a> Scan<'a> {
-    /// Prepares the search.
-    pub(super) fn new(signatures: &'a Signatures) -> anyhow::Result<Self> {
+impl Search {
+    /// Prepares the search for `signatures`.
+    pub(super) fn new(signatures: &[Signature]) -> anyhow::Result<Self> {
         let mut texts: BTreeMap<String, Vec<Use>> = BTreeMap::new();
         for (index, (_, words, _)) in watch::EVENTS.iter().enumerate() {
             for word in *words {
                 texts.entry((*word).to_owned()).or_default().push(Use::Event(index));
             }
         }
-        for (index, signature) in signatures.list.iter().enumerate() {
+        for (index, signature) in signatures.iter().enumerate() {
             let mut add = |expressions: &[Regex], of: fn(usize, usize) -> Use| {
                 for (number, expression) in expressions.iter().enumerate() {
                     for word in literal::required(expression.as_str()).unwrap_or_default() {
@@ -95,29 +91,44 @@ impl<'a> Scan<'a> {
             add(&signature.without, Use::Without);
             add(&signature.lines, Use::Line);
         }
-        let search = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(texts.keys())?;
-        Ok(Self {
+        let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(texts.keys())?;
+        Ok(Self { automaton, uses: texts.into_values().collect(), events: watch::expressions()? })
+    }
+}
+
+/// Searches a log.
+pub(super) struct Scan<'a> {
+    signatures: &'a [Signature],
+    search: &'a Search,
+    boots: VecDeque<Boot>,
+    current: Boot,
+    /// Boots that were too many.
+    dropped: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// Begins with a log.
+    pub(super) fn new(signatures: &'a Signatures) -> Self {
+        Self {
             signatures: &signatures.list,
-            search,
-            uses: texts.into_values().collect(),
-            events: watch::expressions()?,
+            search: &signatures.search,
             boots: VecDeque::new(),
             current: Boot { watch: Watch::from(1), ..Boot::default() },
             dropped: 0,
-        })
+        }
     }
 
     /// Takes the line with this number.
     pub(super) fn line(&mut self, number: u64, raw: &[u8]) {
         if clean::is_plain(raw) && raw.first() != Some(&b'{') {
-            if self.search.is_match(raw) {
+            if self.search.automaton.is_match(raw) {
                 self.voices(number, &String::from_utf8_lossy(raw));
             }
         } else if raw.first() == Some(&b'{') {
             self.voice(number, String::from_utf8_lossy(raw).as_ref());
         } else {
             for line in clean::visible(raw) {
-                if self.search.is_match(&line) {
+                if self.search.automaton.is_match(&line) {
                     self.voices(number, &line);
                 }
             }
@@ -135,8 +146,8 @@ impl<'a> Scan<'a> {
     fn voice(&mut self, number: u64, line: &str) {
         let said = clean::said(line);
         let mut uses: Vec<Use> = Vec::new();
-        for found in self.search.find_overlapping_iter(&said.text) {
-            uses.extend(self.uses.get(found.pattern().as_usize()).into_iter().flatten().copied());
+        for found in self.search.automaton.find_overlapping_iter(&said.text) {
+            uses.extend(self.search.uses.get(found.pattern().as_usize()).into_iter().flatten().copied());
         }
         uses.sort_unstable();
         uses.dedup();
@@ -168,7 +179,8 @@ impl<'a> Scan<'a> {
     }
 
     fn event(&mut self, index: usize, number: u64, line: &str, text: &str) {
-        let (Some((event, _, _)), Some(expression)) = (watch::EVENTS.get(index), self.events.get(index))
+        let (Some((event, _, _)), Some(expression)) =
+            (watch::EVENTS.get(index), self.search.events.get(index))
         else {
             return;
         };

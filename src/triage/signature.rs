@@ -10,6 +10,7 @@ use serde_saphyr::Spanned;
 
 use super::literal;
 use super::log::LogNames;
+use super::scan::Search;
 use super::segfault;
 use crate::rules::RuleError;
 use crate::rules::phrase::{Condition, Draft, Phrases, Templates, mistake, unreadable};
@@ -227,6 +228,7 @@ impl Signature {
 pub struct Signatures {
     pub(super) list: Vec<Signature>,
     pub(super) phrases: Phrases,
+    pub(super) search: Search,
 }
 
 impl std::fmt::Debug for Signatures {
@@ -296,7 +298,8 @@ impl Signatures {
             return Err(errors);
         }
         list.sort_by(|a, b| a.step.cmp(&b.step).then_with(|| a.id.cmp(&b.id)));
-        Ok(Self { list, phrases })
+        let search = Search::new(&list).map_err(|error| vec![unreadable("the signatures", &error)])?;
+        Ok(Self { list, phrases, search })
     }
 
     /// The signatures, by step and id.

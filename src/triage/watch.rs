@@ -31,6 +31,7 @@ pub(super) enum Event {
     Nash,
     Udev,
     SystemdInInitrd,
+    DeviceOfSystemd,
     Disk,
     DiskOfKernel,
     ScsiHost,
@@ -106,8 +107,13 @@ pub(super) const EVENTS: &[(Event, &[&str], &str)] = &[
     ),
     (
         Event::SystemdInInitrd,
-        &["Running in init", "(Initramfs)!", "initrd.target"],
-        r"Running in init|\(Initramfs\)|initrd\.target",
+        &["Running in init", "(Initramfs)!", "initrd.target", " / no limit)"],
+        r"Running in init|\(Initramfs\)|initrd\.target|Job dev-disk.* / no limit\)",
+    ),
+    (
+        Event::DeviceOfSystemd,
+        &["Found device dev-"],
+        r"Found device dev-(?<name>(?:[shv]|xv)d[a-z]+\d*|nvme\d+n\d+(?:p\d+)?)\.device",
     ),
     (
         Event::Disk,
@@ -276,6 +282,13 @@ impl Watch {
             Event::SystemdInInitrd => {
                 log.initrd.has_systemd = true;
                 log.initrd.start(line);
+            }
+            Event::DeviceOfSystemd => {
+                let Some(name) = named("name").and_then(|name| parse_kernel_name(&name)) else { return };
+                log.disk(&name.disk, None, None, line);
+                if name.partition.is_some() {
+                    keep(&mut log.partitions, name.name);
+                }
             }
             Event::Disk => {
                 let size = named("size").and_then(|size| size.parse().ok());
