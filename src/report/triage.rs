@@ -157,7 +157,16 @@ impl ChainView {
         Self {
             number,
             cause: chain.cause.as_ref().map(EventView::of),
-            followed: chain.followed.iter().map(EventView::of).collect(),
+            // What would have told the cause, and what is not said, is of no use for what followed from it.
+            followed: chain
+                .followed
+                .iter()
+                .map(EventView::of)
+                .map(|event| match chain.cause {
+                    Some(_) => EventView { unsaid: None, rules: Vec::new(), ..event },
+                    None => event,
+                })
+                .collect(),
             stops: chain.stops,
             possible: chain
                 .possible
@@ -186,7 +195,7 @@ impl EventView {
     fn of(event: &Event) -> Self {
         let count = |lines: usize| u64::try_from(lines).unwrap_or(u64::MAX);
         Self {
-            title: sentence(&event.title),
+            title: shown(&event.title),
             step: name(event.step).to_owned(),
             means: shown(&event.means),
             is_inferred: event.is_inferred,

@@ -144,7 +144,7 @@ fn names(
     names.set("count", &hit.count);
     names.set("line", &hit.lines.first().map_or(hit.last_line, |(line, _)| *line));
     let span = hit.first_seconds.zip(hit.last_seconds).map(|(first, last)| (last - first).max(0.0));
-    names.set("seconds", &span.map_or(0, |span| whole(span)));
+    names.set("seconds", &span.map_or(0, whole));
     names.set("rate", &span.and_then(|span| rate(hit.count, span)));
     names.set("clock", &hit.clock);
     let mut captures = hit.captures.clone();
@@ -346,9 +346,10 @@ fn possible(
         signature.role == Role::Cause && signature.explains.iter().any(|id| ids.contains(id.as_str()))
     };
     let mut possible = Vec::new();
+    // A conclusion that was not drawn is ruled out, if the log has what it would be drawn from.
+    let is_decided = log.kernel.is_some() || log.command_line.is_some() || log.initrd.is_whole;
     for signature in signatures.list.iter().filter(explains) {
-        // A conclusion that was not drawn is ruled out by what the log shows.
-        if signature.is_inferred() {
+        if signature.is_inferred() && is_decided {
             continue;
         }
         let told_by = signature.rules.clone();

@@ -204,6 +204,11 @@ pub(super) fn said(line: &str) -> Said {
     {
         return said;
     }
+    without_prefixes(line)
+}
+
+/// The words of a line that is a program's own.
+fn without_prefixes(line: &str) -> Said {
     let mut said = Said::default();
     let mut rest = strip(&QUOTED, line.trim_end()).1;
     let mut after_time = false;
@@ -270,8 +275,13 @@ fn journal_record(line: &str) -> Option<Said> {
         Some(pid) => format!("{name}[{pid}]"),
         None => name,
     });
-    let text = visible(text.as_bytes()).join(" ");
-    Some(Said { text, seconds, clock: None, program, boot: record.boot })
+    let said = without_prefixes(&visible(text.as_bytes()).join(" "));
+    Some(Said {
+        seconds: said.seconds.or(seconds),
+        program: said.program.or(program),
+        boot: record.boot,
+        ..said
+    })
 }
 
 #[cfg(test)]
