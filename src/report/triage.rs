@@ -156,7 +156,11 @@ impl ChainView {
         };
         Self {
             number,
-            cause: chain.cause.as_ref().map(EventView::of),
+            cause: chain.cause.as_ref().map(EventView::of).map(|cause| match confirmed {
+                // What was open is settled.
+                Some(_) => EventView { unsaid: None, rules: telling(chain, &cause.rules), ..cause },
+                None => cause,
+            }),
             // What would have told the cause, and what is not said, is of no use for what followed from it.
             followed: chain
                 .followed
@@ -230,6 +234,12 @@ impl FixView {
             },
         }
     }
+}
+
+/// Those of `rules` that found something in the system's files.
+fn telling(chain: &Chain, rules: &[String]) -> Vec<String> {
+    let findings = chain.from_system.as_ref().map(|told| &told.findings[..]).unwrap_or_default();
+    rules.iter().filter(|rule| findings.iter().any(|finding| &finding.rule == *rule)).cloned().collect()
 }
 
 fn sentence(title: &str) -> String {
@@ -385,7 +395,11 @@ pub fn text(triage: &Triage, colour: Colour) -> String {
 fn chain_text(out: &mut String, chain: &ChainView) {
     match &chain.cause {
         Some(cause) => {
-            let word = if cause.is_inferred { "LIKELY CAUSE" } else { "CAUSE" };
+            let word = match (cause.is_inferred, chain.confirms) {
+                (true, false) => "LIKELY CAUSE",
+                (true, true) => "CONFIRMED CAUSE",
+                (false, _) => "CAUSE",
+            };
             event_text(out, &format!("{BAD}{word}{BAD:#}"), word.len(), cause);
         }
         None => {

@@ -87,7 +87,17 @@ pub(super) const EVENTS: &[(Event, &[&str], &str)] = &[
         ],
         r".",
     ),
-    (Event::InitrdStarts, &["Run /init as init process", "Loading, please wait"], r"."),
+    (
+        Event::InitrdStarts,
+        &[
+            "Run /init as init process",
+            "Loading, please wait",
+            "dracut: dracut-",
+            "Running in init",
+            "(Initramfs)!",
+        ],
+        r".",
+    ),
     (
         Event::InitramfsTools,
         &[
