@@ -5,6 +5,7 @@
 //! stands for one quote); `#` and `!` begin comments.
 
 mod keywords;
+mod values;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -54,6 +55,10 @@ pub enum FlawKind {
     UnmatchedBrace,
     /// The closing quote is missing.
     MissingQuote,
+    /// A value that the keyword does not take: the line is ignored, or the whole file.
+    InvalidValue,
+    /// A regular expression that is none: the whole file is refused, and multipathd does not start.
+    InvalidExpression,
     /// Something stands after the value and is ignored; a `}` there closes nothing.
     ExtraData,
 }
@@ -175,6 +180,10 @@ impl Reader {
         self.no_more(rest.next());
         let whole = Span { end: end.end, ..span };
         self.check_keyword(word, whole);
+        let inside: Vec<&str> = self.open.iter().map(|open| open.name.as_str()).collect();
+        if let Some((kind, message)) = values::check(&inside, word, &value) {
+            self.flaw(end, kind, message);
+        }
         let Some(section) = self.open.first() else { return };
         let block = self.open.get(1).map(|block| (block.name.clone(), block.number));
         let section = section.name.clone();
