@@ -153,23 +153,12 @@ pub fn gather(gather: &Gather<'_>, network: &Network) -> Firewall {
     shorewall(gather, &mut found);
     found.interfaces.retain(|one| one.name != "lo" && !one.name.contains(['+', '*', '$', '%']));
     found.interfaces.truncate(MAX_INTERFACES);
-    let made = names_made_here(network);
+    let made = network.names_made_here();
     for one in &mut found.interfaces {
         one.by_slot = is_by_slot(&one.name);
         one.is_made_here = made.contains(&one.name);
     }
     found
-}
-
-/// Names that connections, udev's rules and `.link` files make.
-pub(crate) fn names_made_here(network: &Network) -> std::collections::BTreeSet<String> {
-    let stacked = network.connections.iter().filter(|one| one.is_virtual);
-    let stacked = stacked.flat_map(|one| one.matches.names.iter().chain([&one.name]));
-    let rules = network.persistent_names.iter().map(|rule| &rule.name);
-    let links = network.naming.links.iter().filter_map(|link| Some(&link.name.as_ref()?.value));
-    let by_address =
-        network.ifcfgs.iter().filter(|one| one.hwaddr.is_some()).filter_map(|one| one.interface.as_ref());
-    stacked.chain(rules).chain(links).chain(by_address).cloned().collect()
 }
 
 fn interface(tool: FirewallTool, name: &str, chain: &str, at: Place) -> FirewallInterface {

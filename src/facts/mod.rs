@@ -355,7 +355,6 @@ impl Facts {
         let initramfs_tools = initramfs_tools::gather(gather, &fstab, &block_devices);
         let mkinitrd = mkinitrd::gather(gather, &modprobe);
         let rescue = rescue::gather(gather, &fstab, kernels);
-        let network = network::gather(gather);
         let nfs = nfs::gather(gather, &fstab);
         let mut network = network::gather(gather);
         network.driver_versions = network::driver_versions(gather, &module_tables);

@@ -17,6 +17,7 @@ mod routes;
 mod services;
 mod tuning;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -254,6 +255,20 @@ pub struct Profile {
     pub starts_at_boot: bool,
 }
 
+impl Network {
+    /// Names that connections, udev's rules and `.link` files make, so that they move with the system.
+    #[must_use]
+    pub fn names_made_here(&self) -> BTreeSet<String> {
+        let stacked = self.connections.iter().filter(|one| one.is_virtual);
+        let stacked = stacked.flat_map(|one| one.matches.names.iter().chain([&one.name]));
+        let rules = self.persistent_names.iter().map(|rule| &rule.name);
+        let links = self.naming.links.iter().filter_map(|link| Some(&link.name.as_ref()?.value));
+        let by_address =
+            self.ifcfgs.iter().filter(|one| one.hwaddr.is_some()).filter_map(|one| one.interface.as_ref());
+        stacked.chain(rules).chain(links).chain(by_address).cloned().collect()
+    }
+}
+
 /// Directory of Red Hat's network scripts and their configuration.
 const RED_HAT: &str = "etc/sysconfig/network-scripts";
 /// Directory of SUSE's network configuration; on Red Hat's systems this is a file.
@@ -296,7 +311,7 @@ pub fn gather(gather: &Gather<'_>) -> Network {
     network.networkmanager_reads_ifcfg = networkmanager_reads_ifcfg(gather);
     network.routes = routes::read(gather, &network);
     network.address_count = addresses::count(gather, &network);
-    let made = super::firewall::names_made_here(&network);
+    let made = network.names_made_here();
     connections::mark_cards(&mut network.connections, &made);
     connections::mark_in_use(
         &mut network.connections,

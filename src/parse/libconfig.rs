@@ -19,7 +19,7 @@ pub struct Entry {
 
 /// Groups inside each other; lldpad has three.
 const MAX_DEPTH: usize = 16;
-/// Bytes of a path that are kept: it is copied to each of a group's settings.
+/// Characters of a path that are kept: it is copied to each of a group's settings.
 const MAX_PATH: usize = 256;
 
 /// Reads a file; what is malformed ends it.
@@ -55,8 +55,7 @@ pub fn parse(bytes: &[u8]) -> Vec<Entry> {
             Some(b'(' | b'[') => cursor.skip_while(|byte| !matches!(byte, b')' | b']')),
             _ => {
                 let value = value(&mut cursor);
-                let mut path = groups.join(".");
-                path.truncate(path.floor_char_boundary(MAX_PATH));
+                let path: String = groups.join(".").chars().take(MAX_PATH).collect();
                 let path = if groups.is_empty() { name } else { format!("{path}.{name}") };
                 found.push(Entry { path, value, span: cursor.span_from(start) });
             }

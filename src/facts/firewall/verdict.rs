@@ -144,7 +144,8 @@ impl<'a> Walk<'a> {
             }
             None => port == "1723" || port == "pptp",
         };
-        if !rule.ports.is_empty() && !(is_control && rule.ports.iter().any(has_port)) {
+        let asks_for_port = !rule.ports.is_empty();
+        if asks_for_port && (!is_control || !rule.ports.iter().any(has_port)) {
             return Fits::No;
         }
         let state = if self.packet == Packet::RelatedTunnel { "RELATED" } else { "NEW" };

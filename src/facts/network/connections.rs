@@ -227,10 +227,14 @@ fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-/// An address that a card has by itself, or that no other machine sees.
+/// An address that a card has by itself, that no other machine sees, or that networkd picks: `0.0.0.0/28`.
 fn is_own(address: &str) -> bool {
     let lower = address.to_ascii_lowercase();
-    lower.starts_with("127.") || lower.starts_with("169.254.") || lower.starts_with("fe80:") || lower == "::1"
+    let address = lower.split('/').next().unwrap_or_default();
+    address.starts_with("127.")
+        || address.starts_with("169.254.")
+        || address.starts_with("fe80:")
+        || matches!(address, "::1" | "0.0.0.0" | "::")
 }
 
 #[cfg(test)]

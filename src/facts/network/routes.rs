@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Ifcfg, Network, RED_HAT, Route, RouteKind, SUSE, ifupdown, is_by_slot, is_directory};
-use crate::facts::{Gather, firewall};
+use crate::facts::Gather;
 use crate::parse::{routes, text};
 use crate::place::{Place, Span};
 
@@ -32,7 +32,7 @@ pub(super) fn read(gather: &Gather<'_>, network: &Network) -> Vec<Route> {
         break;
     }
     found.truncate(MAX_ROUTES);
-    let made = firewall::names_made_here(network);
+    let made = network.names_made_here();
     let mut seen = BTreeSet::new();
     for route in &mut found {
         route.is_first = seen.insert(Arc::clone(&route.at.path));
