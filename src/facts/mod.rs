@@ -59,11 +59,13 @@ pub mod module_tables;
 pub mod mongodb;
 pub mod mounting;
 pub mod multipath;
+pub mod named;
 pub mod near;
 pub mod network;
 pub mod nfs;
 pub mod nfs_locks;
 pub mod nvram;
+pub mod old_lookups;
 pub mod oracle_asm;
 pub mod packages;
 pub mod ppp;
@@ -258,6 +260,10 @@ pub struct Facts {
     pub mongodb: Vec<mongodb::Mongod>,
     /// Links in Dovecot's mail folders that lead to what is no mail.
     pub dovecot_links: Vec<dovecot::MailLink>,
+    /// BIND and its sockets; null if it is not configured.
+    pub bind: Option<named::Named>,
+    /// Programs that look up IPv4 addresses alone, where the machine has only IPv6 ones.
+    pub old_lookups: Vec<old_lookups::OldLookup>,
     /// Tomcat's data sources.
     pub tomcat: Vec<tomcat::DataSource>,
     /// What was asked for although nothing in the system names it.
@@ -384,6 +390,8 @@ impl Facts {
             mongodb: mongodb::gather(gather, &fstab),
             dovecot_links: dovecot::gather(gather),
             tomcat: tomcat::gather(gather),
+            bind: named::gather(gather, &services, &packages, network.address_count),
+            old_lookups: old_lookups::gather(gather, &services, &network),
             clock: clock::gather(gather, fstab.by_systemd),
             file_attributes: attributes::gather(gather),
             root_links: root_links::gather(gather, &fstab),

@@ -63,6 +63,7 @@ pub mod modules;
 pub mod mongod_conf;
 pub mod multipath;
 pub mod multipath_tables;
+pub mod named_conf;
 pub mod netplan;
 pub mod nginx;
 pub mod ntp;

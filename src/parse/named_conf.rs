@@ -140,7 +140,9 @@ fn quoted(cursor: &mut Cursor<'_>) -> Token {
 fn word(cursor: &mut Cursor<'_>) -> Token {
     let mark = cursor.mark();
     let mut text = Vec::new();
-    while let Some(byte) = cursor.peek().filter(|byte| !byte.is_ascii_whitespace() && !b"{};\"".contains(byte)) {
+    while let Some(byte) =
+        cursor.peek().filter(|byte| !byte.is_ascii_whitespace() && !b"{};\"".contains(byte))
+    {
         text.push(byte);
         cursor.bump();
     }
