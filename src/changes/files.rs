@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::side::{Held, Side};
 use super::subject::{self, FileSubject};
 use crate::place::Place;
-use crate::secrets::Masker;
+use crate::secrets::{self, MASK, Masker};
 use crate::source::{File, NodeKind, escape_bytes};
 
 /// Files that are compared at most; a full server's configuration has some hundreds.
@@ -103,33 +103,48 @@ impl Compared {
     }
 }
 
-/// The lines of a file that set something, with their numbers from 0.
-fn settings(file: Option<&File>) -> Vec<(usize, &[u8])> {
+/// A line of a file that sets something.
+struct SettingLine<'a> {
+    /// From 0.
+    number: usize,
+    text: &'a [u8],
+    /// It is the inside of a private key.
+    is_key: bool,
+}
+
+/// The lines of a file that set something.
+fn settings(file: Option<&File>) -> Vec<SettingLine<'_>> {
     let text = file.map_or(&[][..], |file| file.bytes.as_slice());
+    let keys = secrets::key_lines(text);
+    let is_key = |number: usize| keys.iter().any(|lines| lines.contains(&number));
     let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).enumerate();
     let is_setting = |line: &[u8]| !line.is_empty() && !line.starts_with(b"#") && !line.starts_with(b";");
-    lines.filter(|(_, line)| is_setting(line)).collect()
+    let settings = lines.filter(|(_, line)| is_setting(line));
+    settings.map(|(number, text)| SettingLine { number, text, is_key: is_key(number) }).collect()
 }
 
 /// Lines of `these` that are not among `those`, as often as they are more, and the number of the first.
 fn only(
-    these: &[(usize, &[u8])],
-    those: &[(usize, &[u8])],
+    these: &[SettingLine<'_>],
+    those: &[SettingLine<'_>],
     masker: Masker<'_>,
 ) -> (Vec<String>, Option<usize>) {
     let mut left: BTreeMap<&[u8], usize> = BTreeMap::new();
-    for (_, line) in those {
-        *left.entry(line).or_default() += 1;
+    for line in those {
+        *left.entry(line.text).or_default() += 1;
     }
     let mut lines = Vec::new();
     let mut first = None;
-    for (index, line) in these {
-        match left.get_mut(line) {
+    for line in these {
+        match left.get_mut(line.text) {
             Some(count) if *count > 0 => *count -= 1,
             _ => {
-                first.get_or_insert(*index);
+                first.get_or_insert(line.number);
                 if lines.len() < MOST_LINES {
-                    let masked = masker.line(&String::from_utf8_lossy(line));
+                    let masked = match line.is_key {
+                        true => MASK.to_owned(),
+                        false => masker.line(&String::from_utf8_lossy(line.text)),
+                    };
                     let cut: String = masked.chars().take(LINE_LENGTH).collect();
                     lines.push(escape_bytes(cut.as_bytes()));
                 }

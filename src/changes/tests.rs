@@ -109,3 +109,19 @@ fn what_boots_by_itself_is_held_against_what_did() {
     let moved = told(&menu(0, &["a", "b"]), &menu(1, &["a", "b"]));
     assert_eq!(moved[1], ("b".to_owned(), Some("a".to_owned()), true, BootDirection::Same));
 }
+
+#[test]
+fn the_inside_of_a_key_is_no_line_that_rules_see() {
+    let key =
+        |body: &str| {
+            side(base().file(
+                "etc/hosts",
+                format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"),
+            ))
+        };
+    let changes = Comparison::of(&key("MIIEone"), &key("MIIEtwo")).changes;
+    assert_eq!(
+        (changes.files[0].removed.clone(), changes.files[0].added.clone()),
+        (vec!["********".to_owned()], vec!["********".to_owned()],)
+    );
+}

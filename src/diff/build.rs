@@ -141,6 +141,9 @@ fn file_diff(file: &Compared, shown: bool) -> FileDiff {
 /// What one input does not hold, in sentences.
 fn limits(before: &Side, after: &Side, files: &[Compared]) -> Vec<String> {
     let mut said = Vec::new();
+    if before.tree.origin() == after.tree.origin() {
+        said.push("BEFORE and AFTER are the same path: a system is compared with itself".to_owned());
+    }
     for (side, name) in [(before, "BEFORE"), (after, "AFTER")] {
         if side.is_report() {
             said.push(format!(

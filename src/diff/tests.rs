@@ -5,6 +5,7 @@ use super::*;
 use crate::changes::Side;
 use crate::facts::Limits;
 use crate::finding::Severity;
+use crate::initrd::testing::Archive;
 use crate::report::diff as render;
 use crate::report::json::tests::deviations;
 use crate::report::text::Colour;
@@ -150,4 +151,28 @@ fn a_comparison_reads_well() {
     assert_eq!(wide, 0, "{text}");
     assert!(text.contains("Verdict: fail"), "{text}");
     assert!(render::markdown(&report).unwrap().contains("```diff"));
+}
+
+#[test]
+fn a_copy_inside_the_initrd_is_held_against_the_root() {
+    let image = Archive::new()
+        .file("init", "#!/bin/sh\n")
+        .file("etc/multipath.conf", "defaults {\n\tfind_multipaths yes\n}\n")
+        .finish();
+    let menu = GRUB.replace(" ro\n", " ro\n initrd /boot/initrd.img-6.1.0\n");
+    let with = |text: &str| {
+        let system = system().file("boot/grub/grub.cfg", &menu).file("boot/initrd.img-6.1.0", &image);
+        system.file("etc/multipath.conf", text)
+    };
+    let same = "defaults {\n\tfind_multipaths yes\n}\n";
+    let other = "defaults {\n\tfind_multipaths no\n}\n";
+    let report = compare(with(same), with(other), None);
+    let copy = &report.initrd_copies[0];
+    assert_eq!((copy.path.as_str(), copy.is_unchanged), ("etc/multipath.conf", false));
+    let told = copy.diff.as_deref().unwrap();
+    let expected = "--- boot/initrd.img-6.1.0:etc/multipath.conf\n+++ root:etc/multipath.conf\n@@ -1,3 +1,3 @@\n \
+                    defaults {\n-\tfind_multipaths yes\n+\tfind_multipaths no\n }\n";
+    assert_eq!(told, expected);
+    assert!(rules_of(&report.findings.change).contains(&"initrd-not-rebuilt-after-change"));
+    assert!(compare(with(other), with(other), None).initrd_copies[0].is_unchanged);
 }

@@ -14,7 +14,7 @@ const LINE_LENGTH: usize = 400;
 /// Lines around a difference.
 const CONTEXT: usize = 3;
 /// A difference that takes longer is told more coarsely: two hostile files must not hold the program.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(200);
 /// Bytes at the start in which a NUL says that a file is no text, as diff(1) has it.
 const TEXT_START: usize = 8192;
 

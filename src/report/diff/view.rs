@@ -362,7 +362,7 @@ fn headline(report: &DiffReport) -> String {
     }
     let counted_findings = report.findings.change.len().saturating_add(report.findings.new.len());
     if parts.is_empty() && !defaults.is_empty() {
-        parts.push("it boots, or fails, as before".to_owned());
+        parts.push(as_before(&defaults));
     }
     let differs = counted_findings > 0 || !report.findings.gone.is_empty() || !report.files.is_empty();
     if !differs && report.boots.iter().all(|boot| boot.direction == BootDirection::Same) {
@@ -385,6 +385,20 @@ fn headline(report: &DiffReport) -> String {
         true => rest,
         false => format!("{capital}{}. {rest}", letters.as_str()),
     }
+}
+
+/// What the default entries do where none does otherwise than before.
+fn as_before(defaults: &[&BootDiff]) -> String {
+    let all = |wanted: Outcome| {
+        defaults.iter().all(|boot| boot.after.as_ref().is_some_and(|after| after.outcome == wanted))
+    };
+    let words = match (all(Outcome::Boots), all(Outcome::Fails), all(Outcome::Unknown)) {
+        (true, ..) => "it boots as before",
+        (_, true, _) => "it does not boot, as before",
+        (.., true) => "whether it boots cannot be told, as before",
+        _ => "it boots where it did before",
+    };
+    words.to_owned()
 }
 
 /// `2 new problems: 1 high, 1 low; 3 findings gone, 4 unchanged, 1 that nobody can tell`.
