@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! BootOrder: 0002,0000
-//! Boot0002* Rocky Linux	HD(1,GPT,0a1b...,0x800,0x12c000)/File(\EFI\rocky\shimx64.efi)
+//! Boot0002* Rocky Linux    HD(1,GPT,0a1b...,0x800,0x12c000)/File(\EFI\rocky\shimx64.efi)
 //! ```
 //! efibootmgr 18 and later leave out `File(...)`: `HD(...)/\EFI\rocky\shimx64.efi`.
 

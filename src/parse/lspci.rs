@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! 03:00.0 Serial Attached SCSI controller [0107]: Broadcom / LSI SAS1068E [1000:0058] (rev 08)
-//! 	Subsystem: Dell SAS 6/iR Integrated [1028:1f10]
-//! 	Kernel driver in use: mptsas
+//!     Subsystem: Dell SAS 6/iR Integrated [1028:1f10]
+//!     Kernel driver in use: mptsas
 //! ```
 //! Without `-nn` there are no numbers, and such lines are passed over: names do not say which driver takes a device.
 
