@@ -509,13 +509,16 @@ mod tests {
         for (body, told) in [
             ("lines: ['Kernel (panic']\nmeans: m\n", "x.yaml:5:9: is no regular expression: unclosed group"),
             ("lines: ['\\S+: \\d+']\nmeans: m\n", "x.yaml:5:9: holds no fixed text of 4 characters"),
-            ("lines: ['Kernel panic']\nmeans: 'is {{ devise }}'\n", "x.yaml:6:16: there is no `devise`"),
+            ("lines: ['Kernel panic']\nmeans: 'is {{ devise }}'\n", "x.yaml:6:15: there is no `devise`"),
             (
                 "lines: ['Kernel panic']\nwhen: log.diskz == null\nmeans: m\n",
                 "x.yaml:6:11: Log has no field `diskz`",
             ),
             ("lines: ['Kernel panic']\nmeans: m\nper: [device]\n", "x.yaml:7:7: no line captures a `device`"),
-            ("lines: ['Kernel panic']\nmeans: m\nexplains: [y]\n", "x.yaml:7:12: there is no signature `y`"),
+            (
+                "lines: ['Kernel panic']\nmeans: m\nexplains: [gone-id]\n",
+                "x.yaml:7:12: there is no signature `gone-id`",
+            ),
             ("means: m\n", "x.yaml:1:5: nothing says when this is so"),
             ("lines: ['Kernel panic']\nmeans: m\nrank: 3\n", "unknown field"),
         ] {

@@ -267,7 +267,8 @@ impl Watch {
                 log.reach("kernel");
             }
             Event::CommandLine => command_line(log, named("text").unwrap_or_default(), line),
-            Event::Machine => log.machine = named("name"),
+            // The first such line is the machine's; the next one is about its memory.
+            Event::Machine => log.machine = log.machine.take().or_else(|| named("name")),
             Event::Memory => {
                 log.memory_mib = named("kib").and_then(|kib| kib.parse::<u64>().ok()).map(|kib| kib / 1024)
             }
