@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::initrds::Initrd;
 use super::packages::{Manager, Packages};
-use super::services::Services;
+use super::services::{Service, Services};
 use super::setting::Named;
 use super::{Gather, Known, glob};
 use crate::agents::{self, AgentKind};
@@ -63,59 +63,47 @@ const MAX_FILES: usize = 20;
 /// Lines with modules that are kept.
 const MAX_MODULES: usize = 500;
 
+/// Conditions that keep a unit down where its platform or hardware is not.
+const HARDWARE_CONDITIONS: [&str; 4] = [
+    "ConditionVirtualization",
+    "ConditionPathExists",
+    "ConditionPathIsDirectory",
+    "ConditionDirectoryNotEmpty",
+];
+
 /// Looks for each program of the table.
 #[must_use]
 pub fn gather(gather: &Gather<'_>, packages: &Packages, services: &Services) -> Agents {
     let loaded_modules = loaded_modules(gather);
-    let found = agents::known().iter().filter_map(|known| {
-        let names = packages.list.as_ref().map(|list| {
-            let names = list.iter().map(|package| package.name.as_ref());
-            let names: BTreeSet<&str> = names.filter(|name| known.packages.is_match(name)).collect();
-            names.into_iter().map(str::to_owned).collect::<Vec<String>>()
-        });
-        let units = services.units.get().map(Vec::as_slice).unwrap_or_default();
-        let units: Vec<_> = units
-            .iter()
-            .filter(|unit| unit.in_use && !unit.name.ends_with(".target"))
-            .filter(|unit| {
-                known.services.is_match(unit.name.split(['@', '.']).next().unwrap_or_default())
-                    || known.services.is_match(&unit.name)
-            })
-            .collect();
-        let files: Vec<String> = known
-            .agent
-            .files
-            .iter()
-            .flat_map(|pattern| glob::expand(gather, pattern).into_iter().take(MAX_FILES))
-            .filter(|path| gather.tree.exists(path))
-            .collect();
-        let modules: Vec<Named> =
-            loaded_modules.iter().filter(|module| known.modules.is_match(&module.name)).cloned().collect();
-        let known_packages = names.get().cloned().unwrap_or_default();
+    let traces = Traces { gather, packages, services, modules: &loaded_modules };
+    let found = agents::known().iter().filter_map(|known| traces.of(known)).collect();
+    Agents { found, loaded_modules }
+}
+
+/// Where traces are looked for.
+struct Traces<'a> {
+    gather: &'a Gather<'a>,
+    packages: &'a Packages,
+    services: &'a Services,
+    modules: &'a [Named],
+}
+
+impl Traces<'_> {
+    /// The traces of one program; none if there is none and no module of it could be in an initrd.
+    fn of(&self, known: &agents::Known) -> Option<FoundAgent> {
+        let packages = self.packages(known);
+        let known_packages = packages.get().cloned().unwrap_or_default();
+        let units = self.units(known);
+        let files = self.files(known);
+        let modules = self.modules.iter().filter(|module| known.modules.is_match(&module.name));
+        let modules: Vec<Named> = modules.cloned().collect();
         let at = units
-            .iter()
-            .find_map(|unit| unit.enabled_by.clone().or_else(|| Some(unit.at.clone())))
+            .first()
+            .map(|unit| unit.enabled_by.clone().unwrap_or_else(|| unit.at.clone()))
             .or_else(|| modules.first().map(|module| module.at.clone()))
             .or_else(|| files.first().map(|path| Place::file(path.as_str())))
-            .or_else(|| known_packages.first().map(|name| place_of(gather, packages, name)));
-        let is_conditioned = units.iter().all(|unit| {
-            let is_hardware = |condition: &String| {
-                [
-                    "ConditionVirtualization",
-                    "ConditionPathExists",
-                    "ConditionPathIsDirectory",
-                    "ConditionDirectoryNotEmpty",
-                    "ConditionPathExistsGlob",
-                ]
-                .iter()
-                .any(|key| condition.starts_with(key))
-            };
-            let waits =
-                |key: &str| unit.settings.get(key).is_some_and(|setting| setting.value.contains(".device"));
-            unit.conditions.iter().any(is_hardware) || waits("BindsTo") || waits("Requires")
-        });
-        let has_hidden_modules = !known.modules.is_empty();
-        if at.is_none() && !has_hidden_modules {
+            .or_else(|| known_packages.first().map(|name| place_of(self.gather, self.packages, name)));
+        if at.is_none() && known.modules.is_empty() {
             return None;
         }
         let agent = &known.agent;
@@ -126,17 +114,49 @@ pub fn gather(gather: &Gather<'_>, packages: &Packages, services: &Services) -> 
             platforms: agent.platforms.clone(),
             effect: agent.effect.clone(),
             remove: agent.remove.clone(),
-            packages: names,
+            packages,
             known_packages,
             services: units.iter().map(|unit| unit.name.clone()).collect(),
-            is_conditioned,
+            is_conditioned: units.iter().all(|unit| is_conditioned(unit)),
             files,
             modules,
             // Replaced by an initrd's place, or dropped, when the initrds are there.
             at: at.unwrap_or_else(|| Place::file("")),
         })
-    });
-    Agents { found: found.collect(), loaded_modules }
+    }
+
+    fn packages(&self, known: &agents::Known) -> Known<Vec<String>> {
+        self.packages.list.as_ref().map(|list| {
+            let names = list.iter().map(|package| package.name.as_ref());
+            let names: BTreeSet<&str> = names.filter(|name| known.packages.is_match(name)).collect();
+            names.into_iter().map(str::to_owned).collect()
+        })
+    }
+
+    fn units(&self, known: &agents::Known) -> Vec<&Service> {
+        let units = self.services.units.get().map(Vec::as_slice).unwrap_or_default();
+        let is_its_own = |unit: &&Service| {
+            // An instance, a socket or a timer counts for its service.
+            let stem = unit.name.split(['@', '.']).next().unwrap_or_default();
+            known.services.is_match(stem) || known.services.is_match(&unit.name)
+        };
+        let started = units.iter().filter(|unit| unit.in_use && !unit.name.ends_with(".target"));
+        started.filter(is_its_own).collect()
+    }
+
+    fn files(&self, known: &agents::Known) -> Vec<String> {
+        let patterns = known.agent.files.iter();
+        let paths =
+            patterns.flat_map(|pattern| glob::expand(self.gather, pattern).into_iter().take(MAX_FILES));
+        paths.filter(|path| self.gather.tree.exists(path)).collect()
+    }
+}
+
+/// Whether a unit stays down by itself where its platform or hardware is not.
+fn is_conditioned(unit: &Service) -> bool {
+    let is_hardware = |condition: &String| HARDWARE_CONDITIONS.iter().any(|key| condition.starts_with(key));
+    let waits = |key: &str| unit.settings.get(key).is_some_and(|setting| setting.value.contains(".device"));
+    unit.conditions.iter().any(is_hardware) || waits("BindsTo") || waits("Requires")
 }
 
 impl Agents {

@@ -14,13 +14,11 @@ use crate::source::{File, NodeKind};
 pub struct Sudo {
     /// The program; null if it is not installed or the input holds no programs.
     pub at: Option<Place>,
-    /// The program has its setuid bit and belongs to root. Null where the input does not keep modes and owners.
-    pub is_setuid: Option<bool>,
     /// To whom its rules grant something.
     pub grants: Vec<Named>,
     /// Lines that it cannot parse.
     pub mistakes: Vec<Misread>,
-    /// Files that it refuses: others may write to them, or root does not own them.
+    /// Files that it refuses: others may write to them, root does not own them, the program has no setuid bit.
     pub refused: Vec<Misread>,
 }
 
@@ -40,8 +38,9 @@ pub(super) fn read(gather: &Gather<'_>) -> Sudo {
         && node.kind == NodeKind::File
     {
         sudo.at = Some(Place::file(path));
-        if keeps_modes && keeps_owners {
-            sudo.is_setuid = Some(node.mode & 0o4000 != 0 && node.uid == 0);
+        if keeps_modes && keeps_owners && (node.mode & 0o4000 == 0 || node.uid != 0) {
+            let message = "it has no setuid bit, or is not root's".to_owned();
+            sudo.refused.push(Misread { at: Place::file(path), message });
         }
     }
     let mut queue = vec!["etc/sudoers".to_owned()];

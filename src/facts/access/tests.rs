@@ -1,7 +1,11 @@
+use std::path::Path;
+use std::sync::Arc;
+
 use super::*;
 use crate::facts::Limits;
 use crate::facts::mounting::InitSystem;
 use crate::source::memory::Memory;
+use crate::source::{Node, NodeKind};
 
 fn read(memory: Memory) -> Access {
     let (tree, limits) = (memory.into_tree(), Limits::default());
@@ -78,4 +82,15 @@ fn sudo_reads_its_folder_and_passes_over_other_names() {
     assert_eq!(who, ["root", "admin"]);
     let [mistake] = access.sudo.mistakes.as_slice() else { panic!("{:?}", access.sudo) };
     assert_eq!(mistake.at.to_string(), "etc/sudoers.d/10-admin:2");
+}
+
+#[test]
+fn sudo_needs_its_setuid_bit_where_modes_are_kept() {
+    let program = |mode| Node { kind: NodeKind::File, len: 1, mode, uid: 0, mtime: 0 };
+    for (mode, refused) in [(0o4755, 0), (0o755, 1)] {
+        let mut memory = Memory::new().file("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+        memory.insert(Path::new("usr/bin/su"), program(0o4755), Arc::default());
+        memory.insert(Path::new("usr/bin/sudo"), program(mode), Arc::default());
+        assert_eq!(read(memory).sudo.refused.len(), refused, "{mode:o}");
+    }
 }

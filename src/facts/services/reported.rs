@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Service, ServiceKind};
-use crate::facts::{Gather, Known};
+use crate::facts::Gather;
 use crate::parse::lines::lines;
 
 /// Lines that are read.
@@ -47,7 +47,6 @@ pub(super) fn add(gather: &Gather<'_>, units: &mut Vec<Service>) {
         }
         let at = line.span_of(line.text.trim()).at(&file.path);
         let mut service = Service::new(name, ServiceKind::Sysv, at.clone());
-        service.installed = Known::Known(true);
         if ["2:on", "3:on", "5:on"].iter().any(|level| levels.contains(level)) {
             service.enable(at);
         }

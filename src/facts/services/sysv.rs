@@ -27,7 +27,7 @@ pub(super) struct Runlevel {
     pub(super) setting: Option<Setting>,
 }
 
-/// Folders of scripts, and those of their links without the runlevel.
+/// Folders of scripts.
 const SCRIPTS: [&str; 2] = ["etc/init.d", "etc/rc.d/init.d"];
 
 /// What stands beside the scripts and is no service.
@@ -55,7 +55,7 @@ const NO_SERVICES: [&str; 18] = [
 /// Names that are kept.
 const MAX_SCRIPTS: usize = 1000;
 
-/// Bytes of a script's head in which its description stands.
+/// Lines at the head of a script in which its description stands.
 const HEAD_LINES: usize = 60;
 
 /// The runlevel of inittab's `initdefault`; of upstart's rc-sysinit; else the distribution's.
