@@ -11,7 +11,7 @@ const LEVELS: [&[&str]; 3] = [
 #[must_use]
 pub fn of_flags<S: AsRef<str>>(flags: &[S]) -> u32 {
     let has = |wanted: &&str| flags.iter().any(|own| own.as_ref() == *wanted);
-    let above = LEVELS.iter().take_while(|level| level.iter().all(|flag| has(flag))).count();
+    let above = LEVELS.iter().take_while(|level| level.iter().all(&has)).count();
     1 + u32::try_from(above).unwrap_or_default()
 }
 

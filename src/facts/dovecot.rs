@@ -79,7 +79,7 @@ fn homes(gather: &Gather<'_>) -> Vec<String> {
         let mut fields = line.text.split(':').skip(2);
         let number: u32 = fields.next()?.parse().ok()?;
         let home = fields.nth(2)?;
-        (number >= 500 && number < 65_000 && home.len() > 1).then(|| home.trim_matches('/').to_owned())
+        ((500..65_000).contains(&number) && home.len() > 1).then(|| home.trim_matches('/').to_owned())
     });
     homes.take(MAX_USERS).collect()
 }

@@ -42,7 +42,11 @@ pub struct OldLookup {
 /// Whether the configured addresses are of IPv6 only: there are some, and neither an IPv4 address nor DHCP for one.
 #[must_use]
 pub fn is_ipv6_only(network: &Network) -> bool {
-    let used = network.connections.iter().filter(|one| one.starts_at_boot && !one.unmanaged);
+    let used = network.connections.iter().filter(|one| {
+        // systemd brings files of its own for containers, which take addresses from a pool.
+        let is_own = !one.at.path.starts_with("usr/lib/");
+        is_own && one.starts_at_boot && !one.unmanaged && one.is_in_use.get() != Some(&false)
+    });
     let used: Vec<_> = used.map(|one| &one.settings).collect();
     let addresses = || used.iter().flat_map(|settings| &settings.addresses);
     let is_old = |address: &str| !address.contains(':') && !address.starts_with("127.");
