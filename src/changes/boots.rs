@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::side::Side;
 use crate::place::Place;
 use crate::simulate::{Boot, Outcome};
 
@@ -43,10 +44,24 @@ pub enum BootDirection {
     Added,
     /// There is no such entry any more.
     Removed,
+    /// One input holds no boot entries, and need not: a report, a root without its `/boot`.
+    NotComparable,
+}
+
+/// Compares the boots of two systems. Where one input holds none, and its system may well have some, nothing came or went.
+pub(super) fn compare(before: &Side, after: &Side) -> Vec<BootChange> {
+    let lacks = |side: &Side| side.boots.is_empty() && side.may_hold("boot").is_some();
+    let mut changes = pair(&before.boots, &after.boots);
+    if lacks(before) || lacks(after) {
+        for change in &mut changes {
+            change.direction = BootDirection::NotComparable;
+        }
+    }
+    changes
 }
 
 /// Pairs the boots of two systems: by id and title, by id, by title; and what boots by itself with what did.
-pub(super) fn compare(before: &[Boot], after: &[Boot]) -> Vec<BootChange> {
+fn pair(before: &[Boot], after: &[Boot]) -> Vec<BootChange> {
     let mut targets: Vec<&str> = Vec::new();
     for boot in after.iter().chain(before) {
         if !targets.contains(&boot.target.as_str()) {

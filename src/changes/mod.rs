@@ -80,6 +80,6 @@ impl Comparison {
             mounts,
             files: changed,
         };
-        Self { changes, files, boots: boots::compare(&before.boots, &after.boots) }
+        Self { changes, files, boots: boots::compare(before, after) }
     }
 }

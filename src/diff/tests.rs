@@ -82,6 +82,8 @@ fn what_a_poorer_input_cannot_say_is_neither_new_nor_gone() {
     assert!(report.limits.iter().any(|limit| limit.contains("AFTER is a report")));
     let fstab = report.files.iter().find(|file| file.path == "etc/fstab").unwrap();
     assert_eq!((fstab.status, fstab.diff.as_ref()), (FileStatus::Unknown, None));
+    assert!(report.boots.iter().all(|boot| boot.direction == BootDirection::NotComparable));
+    assert!(render::text(&report, Colour::Plain).contains("-> not in the input"));
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn boot_row(out: &mut String, boot: &BootView) {
     let label = |side: &Option<super::view::OutcomeView>, none: &str| {
         side.as_ref().map_or_else(|| none.to_owned(), |side| side.label.clone())
     };
-    let (before, after) = (label(&boot.before, "not there"), label(&boot.after, "gone"));
+    let (before, after) = (label(&boot.before, boot.absent.0), label(&boot.after, boot.absent.1));
     let (sign, style) = match boot.tone {
         "worse" => ("x", BAD),
         "better" => ("+", GOOD),

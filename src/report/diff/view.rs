@@ -72,6 +72,8 @@ pub(super) struct BootView {
     pub(super) tone: &'static str,
     pub(super) before: Option<OutcomeView>,
     pub(super) after: Option<OutcomeView>,
+    /// What stands for a side that has no such entry, before and after: `not there`, `gone`, `not in the input`.
+    pub(super) absent: (&'static str, &'static str),
     /// What happens where it fails after the change, or cannot be told.
     pub(super) detail: Option<String>,
 }
@@ -233,11 +235,15 @@ fn boot_view(boot: &BootDiff) -> BootView {
         tone: match (boot.direction, boot.after.as_ref().map(|after| after.outcome)) {
             (BootDirection::Worse, _) | (BootDirection::Added, Some(Outcome::Fails)) => "worse",
             (BootDirection::Better, _) => "better",
-            (BootDirection::NoLongerKnown, _) => "open",
+            (BootDirection::NoLongerKnown | BootDirection::NotComparable, _) => "open",
             _ => "other",
         },
         before: boot.before.as_ref().map(outcome),
         after: boot.after.as_ref().map(outcome),
+        absent: match boot.direction {
+            BootDirection::NotComparable => ("not in the input", "not in the input"),
+            _ => ("not there", "gone"),
+        },
         detail: after_detail.and_then(|after| after.detail.as_deref().map(shown)),
     }
 }
@@ -354,6 +360,7 @@ fn headline(report: &DiffReport) -> String {
         (BootDirection::Worse, "the change breaks the boot on"),
         (BootDirection::NoLongerKnown, "after the change nobody can tell whether it boots on"),
         (BootDirection::Better, "the change mends the boot on"),
+        (BootDirection::NotComparable, "one input has no boot entries, so nobody can say what changes for"),
     ] {
         let names = with(direction);
         if !names.is_empty() {
