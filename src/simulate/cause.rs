@@ -32,6 +32,8 @@ pub enum Cause {
     LvmFilter,
     /// `storage-stack`: a list in the initrd's lvm.conf leaves the volume out.
     LvmList,
+    /// `root-device`: without an initrd the kernel does not know such names.
+    NeedsInitrd,
     /// `root-device`: it is /usr, which the initrd mounts as well, that is missing.
     UsrMissing,
     /// `root-filesystem`: the driver is not there, or does not load.

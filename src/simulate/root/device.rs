@@ -30,7 +30,8 @@ impl<'a> Root<'a> {
             return Step::unknown(step, detail, at);
         }
         if let Some(detail) = self.cannot_look_up(spec) {
-            return Step::fails(step, format!("root={raw} {detail}"), at);
+            let fails = Step::fails(step, format!("root={raw} {detail}"), at);
+            return if self.has_initrd { fails } else { fails.because(Cause::NeedsInitrd) };
         }
         let own = match self.resolve(spec, machine) {
             Resolution::Exists { why, .. } => {
