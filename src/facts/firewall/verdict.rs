@@ -10,7 +10,9 @@ use crate::place::Span;
 /// Chains that are followed into each other.
 const MAX_DEPTH: usize = 16;
 /// Rules that one packet is compared with; chains that jump to each other many times are hostile.
-const MAX_STEPS: usize = 100_000;
+const MAX_STEPS: usize = 20_000;
+/// Chains that the kernel calls; a host has three for each family.
+const MAX_STARTS: usize = 16;
 
 /// A packet that comes from outside.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,7 @@ pub(super) fn add(
             chain.table == "filter" || chain.table.ends_with("filter") || chain.table.starts_with("inet ");
         is_filter && chain.hook.is_some() || chain.name == "ufw-before-input"
     };
-    for chain in rules.chains.iter().filter(is_start) {
+    for chain in rules.chains.iter().filter(is_start).take(MAX_STARTS) {
         let policy = chain.policy.as_deref().or(policy).unwrap_or("ACCEPT");
         let walk = |packet| {
             let mut walk = Walk { rules, packet, steps: 0, unsure: false };
