@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::output;
+use crate::changes::Changes;
 use crate::diff::DiffReport;
 use crate::facts::Facts;
 use crate::report::Report;
@@ -35,6 +36,8 @@ pub(crate) enum SchemaFormat {
 pub(crate) enum SchemaOf {
     /// What `bootproof facts` prints.
     Facts,
+    /// What rules on a change read as `changes`.
+    Changes,
     /// What `bootproof check --format json` prints.
     Report,
     /// What `bootproof diff --format json` prints.
@@ -53,6 +56,7 @@ pub(crate) enum SchemaOf {
 pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<ExitCode> {
     let (title, schema) = match args.of {
         SchemaOf::Facts => ("The facts", schemars::schema_for!(Facts)),
+        SchemaOf::Changes => ("The changes", schemars::schema_for!(Changes)),
         SchemaOf::Report => ("The report", schemars::schema_for!(Report)),
         SchemaOf::Diff => ("The report on a change", schemars::schema_for!(DiffReport)),
         SchemaOf::Rule => ("A rule file", crate::rules::schema()),
