@@ -77,7 +77,7 @@ fn what_is_typed_wrong_ends_with_2_and_says_so_on_stderr() {
 #[test]
 fn commands_of_later_versions_are_not_offered() {
     let help = stdout(&bootproof(&["--help"]));
-    for later in ["diff", "fix", "triage", "fleet", "collect"] {
+    for later in ["fix", "fleet", "collect"] {
         assert!(!help.lines().any(|line| line.trim_start().starts_with(&format!("{later} "))), "{later}");
         assert_eq!(code(&bootproof(&[later])), 2, "{later}");
     }
@@ -239,7 +239,7 @@ fn the_demo_says_what_breaks_where_and_how_to_mend_it() {
         "why: ",
         "fix: dracut -f --add-drivers",
         "Does not boot on kvm.",
-        "Verdict: fail (",
+        "Verdict: fail",
         "Next: mend ",
     ] {
         assert!(text.contains(said), "{said}");

@@ -3,7 +3,13 @@
 //! `BOOTPROOF_CONSOLE=rules` reads the signatures from a folder instead of the program. `TRIAGE_CONSOLES` names a folder of
 //! consoles `ID.log`, and `TRIAGE_TRUTH` a table of their boots in the shape of `testdata/lab/main/truth.jsonl`: they are
 //! scored beside our own.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "helpers of tests"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -339,7 +339,14 @@ fn summary(out: &mut String, view: &View) {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
     };
-    line(out, &format!("Verdict: {style}{verdict}{style:#} ({})", view.tally));
+    let tally = format!("({})", view.tally);
+    let start = format!("Verdict: {style}{verdict}{style:#}");
+    if "Verdict: ".width() + verdict.width() + 1 + tally.width() <= WIDTH {
+        line(out, &format!("{start} {tally}"));
+    } else {
+        line(out, &start);
+        paragraph(out, "      ", &tally);
+    }
     paragraph(out, "Next: ", &view.next);
 }
 

@@ -158,6 +158,7 @@ mod tests {
             "$defs": {
                 "Mount": {
                     "description": "See [`Mount`].",
+                    "type": "object",
                     "properties": {
                         "kind": { "$ref": "#/$defs/Kind" },
                         "below": { "type": "array", "items": { "$ref": "#/$defs/Mount" } },

@@ -174,7 +174,8 @@ fix:
                 text.replace(from, to)
             })
         };
-        let cases: [(&[(&str, &str)], &[&str]); 7] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+        let cases: [Case<'_>; 7] = [
             (
                 &[("title: T", "titel: T"), ("why: w", "whi: w")],
                 &["2: unknown field `titel`", "9: unknown field `whi`"],

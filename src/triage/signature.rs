@@ -512,7 +512,7 @@ mod tests {
             ("lines: ['Kernel panic']\nmeans: 'is {{ devise }}'\n", "x.yaml:6:15: there is no `devise`"),
             (
                 "lines: ['Kernel panic']\nwhen: log.diskz == null\nmeans: m\n",
-                "x.yaml:6:11: Log has no field `diskz`",
+                "x.yaml:6:11: `Log` has no field `diskz`",
             ),
             ("lines: ['Kernel panic']\nmeans: m\nper: [device]\n", "x.yaml:7:7: no line captures a `device`"),
             (
