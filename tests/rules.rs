@@ -105,6 +105,14 @@ fn each_rule_has_a_trip_and_a_near_miss() {
 }
 
 #[test]
+fn each_rule_says_how_to_see_it_oneself() {
+    let rules = rules();
+    let silent: Vec<&str> =
+        rules.rules().iter().filter(|rule| rule.see.is_none()).map(|rule| rule.id.as_str()).collect();
+    assert!(silent.is_empty(), "without `see`: {}", silent.join(", "));
+}
+
+#[test]
 fn each_fixture_belongs_to_a_rule() {
     let rules = rules();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rules");

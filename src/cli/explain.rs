@@ -105,10 +105,6 @@ fn facts(out: &mut String, rule: &Rule) {
         }
         Some(targets) => targets.join(", "),
     };
-    let file = match rule.path.starts_with('/') {
-        true => rule.path.clone(),
-        false => format!("rules/{}", rule.path.trim_start_matches("rules/")),
-    };
     let mut rows = vec![("Severity", alternatives(&severities)), ("Targets", targets)];
     if rule.on == Subject::Change {
         rows.push(("Looks at", "a change: what `bootproof diff BEFORE AFTER` compares".to_owned()));
@@ -116,7 +112,7 @@ fn facts(out: &mut String, rule: &Rule) {
     if !rule.decides.is_empty() {
         rows.push(("Decides", rule.decides.join(", ")));
     }
-    rows.push(("Rule", file));
+    rows.push(("Rule", rule.path.clone()));
     for (name, value) in rows {
         let _ = writeln!(out, "{:INDENT$}{name:<10}{value}", "");
     }
