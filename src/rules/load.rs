@@ -111,8 +111,11 @@ pub struct Rule {
 impl Rule {
     /// Why it matters and how to see it oneself, as findings tell it.
     pub(super) fn reason(&self) -> String {
-        let parts = [Some(self.why.as_str()), self.see.as_deref()];
-        parts.into_iter().flatten().map(str::trim).collect::<Vec<_>>().join("\n\n")
+        let why = self.why.trim();
+        match &self.see {
+            Some(see) => format!("{why}\n\nSee for yourself: {}", see.trim()),
+            None => why.to_owned(),
+        }
     }
 
     /// Whether it is evaluated when `target` is asked for; a rule to which targets do not matter always is.
