@@ -51,8 +51,8 @@ pub struct Sshd {
     pub allow_hosts: Vec<Named>,
     /// The settings of `Match` blocks: the condition, the keyword and the value.
     pub matches: Vec<MatchSetting>,
-    /// Keywords that no OpenSSH knows; sshd does not start with them.
-    pub unknown_keywords: Vec<Named>,
+    /// Lines that sshd refuses and does not start with: what is wrong, and where. Only what is sure.
+    pub refused: Vec<Named>,
     /// The private host keys that are there.
     pub host_keys: Vec<String>,
     /// The keys that `HostKey` names and that are not there.
@@ -171,6 +171,9 @@ impl Sshd {
             // A block ends with its file, if that was included (sshd_config(5), Include).
             if condition_file.as_ref().is_some_and(|path| *path != at.path) {
                 condition = None;
+            }
+            if let Some(why) = sshd_config::refusal(directive) {
+                self.refused.push(Named { name: why, at: at.clone() });
             }
             if directive.keyword == "match" {
                 let all = directive.arguments.first().is_some_and(|word| word.eq_ignore_ascii_case("all"));
