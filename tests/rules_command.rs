@@ -227,3 +227,14 @@ fn the_reference_of_the_facts_is_up_to_date() {
         "rules/FACTS.md is out of date: `INSTA_UPDATE=always cargo test --test rules_command` writes it anew"
     );
 }
+
+#[test]
+fn a_folder_without_rules_is_no_success() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("rule.yml"), RULE).unwrap();
+    for command in ["check", "test"] {
+        let (code, out, err) = run(&["rules", command, path(&folder)]);
+        assert_eq!((code, out.as_str()), (2, ""), "{command}");
+        assert!(err.contains("there is no rule in"), "{command}: {err}");
+    }
+}

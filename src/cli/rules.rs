@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
 use super::args::{ListFormat, RuleArgs};
@@ -114,7 +114,12 @@ fn check(directories: &[PathBuf]) -> anyhow::Result<ExitCode> {
 fn own(directories: &[PathBuf]) -> anyhow::Result<RuleSet> {
     let mut rules = RuleSet::empty().map_err(|errors| told(&errors))?;
     for directory in directories {
+        let known = rules.rules().len();
         rules.load_dir(directory).map_err(|errors| told(&errors))?;
+        // Nothing that was checked is no success.
+        if rules.rules().len() == known {
+            bail!("there is no rule in `{}`; rule files are called `<id>.yaml`", directory.display());
+        }
     }
     Ok(rules)
 }
