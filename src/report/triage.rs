@@ -112,6 +112,11 @@ impl View {
                 "nothing",
                 "The system came up, and nothing that is known to be wrong is in the log.".to_owned(),
             ),
+            None if triage.log.stage.is_none() => (
+                "nothing",
+                "No line of a boot is in the log, so it says nothing of one: is it the right file?"
+                    .to_owned(),
+            ),
             None => ("nothing", "Nothing that is known to be wrong is in the log.".to_owned()),
         };
         Self {
