@@ -6,6 +6,7 @@ use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use super::Mistake;
+use super::yaml::point;
 use crate::place::Span;
 
 /// A value and its place.
@@ -45,7 +46,7 @@ struct File {
 pub fn parse(bytes: &[u8]) -> Result<CloudCfg, Mistake> {
     let text = String::from_utf8_lossy(bytes);
     let file: Option<File> = serde_saphyr::from_str(&text).map_err(|error| {
-        let span = error.location().map_or(Span::line(1), |at| point(at.line(), at.column()));
+        let span = error.location().map_or(Span::line(1), |at| point(&at));
         // The drawing of the place that follows the first line is not ours.
         Mistake { span, message: error.to_string().lines().next().unwrap_or_default().to_owned() }
     })?;
@@ -86,12 +87,7 @@ fn is_true(value: &Value) -> bool {
 }
 
 fn placed<T>(source: &Spanned<Value>, value: T) -> Placed<T> {
-    Placed { value, span: point(source.referenced.line(), source.referenced.column()) }
-}
-
-fn point(line: u64, column: u64) -> Span {
-    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    Span::new(number(line), number(column), number(column))
+    Placed { value, span: point(&source.referenced) }
 }
 
 #[cfg(test)]

@@ -92,6 +92,7 @@ pub mod unified;
 pub mod upstart;
 pub mod xinetd;
 pub mod xorg;
+mod yaml;
 pub mod zpool_cache;
 
 #[cfg(test)]

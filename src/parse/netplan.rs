@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::Mistake;
+use super::yaml::point;
 use crate::place::Span;
 
 /// What was read of a file.
@@ -152,7 +153,7 @@ pub fn parse(bytes: &[u8]) -> Result<Netplan, Mistake> {
     let text = String::from_utf8_lossy(bytes);
     let file: Option<File> = serde_saphyr::from_str(&text).map_err(|error| {
         let at = error.location();
-        let span = at.map_or(Span::line(1), |at| point(at.line(), at.column()));
+        let span = at.map_or(Span::line(1), |at| point(&at));
         // The drawing of the place that follows the first line is not ours.
         let message = error.to_string().lines().next().unwrap_or_default().to_owned();
         Mistake { span, message }
@@ -164,7 +165,7 @@ pub fn parse(bytes: &[u8]) -> Result<Netplan, Mistake> {
     });
     let stacked = stacked.collect();
     let read = network.ethernets.unwrap_or_default().into_iter().map(|(id, definition)| {
-        let span = point(definition.referenced.line(), definition.referenced.column());
+        let span = point(&definition.referenced);
         let definition = definition.value;
         let matching = definition.as_ref().and_then(|definition| definition.matching.as_ref());
         Ethernet {
@@ -174,10 +175,7 @@ pub fn parse(bytes: &[u8]) -> Result<Netplan, Mistake> {
             mac: matching.and_then(|matching| matching.macaddress.as_ref()).map(placed),
             name: matching.and_then(|matching| {
                 let name = matching.name.as_ref()?;
-                Some((
-                    name.value.as_str()?.to_owned(),
-                    point(name.referenced.line(), name.referenced.column()),
-                ))
+                Some((name.value.as_str()?.to_owned(), point(&name.referenced)))
             }),
             drivers: matching.and_then(|matching| matching.driver.as_ref()).map(texts).unwrap_or_default(),
             set_name: definition.as_ref().and_then(|definition| definition.set_name.as_ref()).map(placed),
@@ -190,7 +188,7 @@ pub fn parse(bytes: &[u8]) -> Result<Netplan, Mistake> {
 }
 
 fn stacked(kind: &'static str, (id, definition): (String, Spanned<Option<Definition>>)) -> Stacked {
-    let span = point(definition.referenced.line(), definition.referenced.column());
+    let span = point(&definition.referenced);
     let definition = definition.value;
     let ip = definition.as_ref().map(ip).unwrap_or_default();
     let parameters = definition.as_ref().and_then(|definition| definition.parameters.as_ref());
@@ -228,7 +226,7 @@ fn address(value: &Spanned<serde_json::Value>) -> Placed {
 /// A scalar as it is written, or nearly so.
 fn scalar(value: &Spanned<serde_json::Value>) -> Placed {
     let text = value.value.as_str().map_or_else(|| value.value.to_string(), str::to_owned);
-    (text, point(value.referenced.line(), value.referenced.column()))
+    (text, point(&value.referenced))
 }
 
 /// A text, or a list of texts.
@@ -239,12 +237,7 @@ fn texts(value: &serde_json::Value) -> Vec<String> {
 }
 
 fn placed(value: &Spanned<String>) -> (String, Span) {
-    (value.value.clone(), point(value.referenced.line(), value.referenced.column()))
-}
-
-fn point(line: u64, column: u64) -> Span {
-    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    Span::new(number(line), number(column), number(column))
+    (value.value.clone(), point(&value.referenced))
 }
 
 #[cfg(test)]
