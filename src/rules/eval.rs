@@ -14,7 +14,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::fingerprint::Fingerprint;
-use super::load::{MESSAGE, Plan, Remedy, Rule, severity_of};
+use super::load::{MESSAGE, Plan, severity_of};
+use super::rule::{Remedy, Rule};
 use super::shell;
 use super::snippet::Lines;
 use super::value::{self, Boxed, Object, Unknown};

@@ -23,6 +23,7 @@ mod functions;
 mod load;
 pub(crate) mod phrase;
 pub mod reference;
+mod rule;
 mod shell;
 mod snippet;
 mod template;
@@ -40,7 +41,7 @@ use schemars::Schema;
 
 pub use definition::Subject;
 pub use error::RuleError;
-pub use load::{Remedy, RemedyStep, Rule};
+pub use rule::{Remedy, RemedyStep, Rule};
 
 use crate::changes::{BootChange, Changes};
 use crate::facts::Facts;
