@@ -9,6 +9,7 @@ pub mod html;
 pub mod json;
 pub mod markdown;
 pub(crate) mod prose;
+pub mod read;
 #[cfg(test)]
 mod sample;
 mod templates;

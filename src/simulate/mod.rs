@@ -23,7 +23,7 @@ mod root;
 mod scene;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use bindings::{DeviceBinding, bindings};
 pub use boot::{GIVEN, simulate, simulate_entry};
@@ -73,7 +73,7 @@ pub struct Boot {
 }
 
 /// Whether it boots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Every step is ok; only whether the network comes up may be unknown.
@@ -85,7 +85,7 @@ pub enum Outcome {
 }
 
 /// The steps of a boot, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepName {
     /// BIOS or UEFI finds a loader.
