@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::place::Place;
+use crate::rules::shell;
 
 /// How bad a finding is, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -54,11 +55,61 @@ pub enum Fix {
         /// The text that the line should have; null: delete the line.
         with: Option<String>,
     },
+    /// An initrd to build anew.
+    Rebuild {
+        /// Its path, relative to the root.
+        initrd: String,
+        /// The kernel release that it is for; null if its builder does not ask for one.
+        release: Option<String>,
+        /// Modules that it must have beside those that its builder chooses.
+        drivers: Vec<String>,
+        /// How that system's tool is told to, one line or several.
+        command: String,
+    },
+    /// Lines that a file must have; the file is made if it is not there.
+    Append {
+        /// The file, relative to the root.
+        path: String,
+        /// The lines.
+        text: String,
+    },
+    /// A file that has to go.
+    Remove {
+        /// The file, relative to the root.
+        path: String,
+    },
+    /// Parameters of the kernel, in every boot entry and in what the next entries are made from.
+    Cmdline {
+        /// Those that have to go: a name (`resume`), whatever its value, or a name with its value.
+        remove: Vec<String>,
+        /// Those that come in their place, or at the end where none is to go.
+        add: Vec<String>,
+        /// How that system's tool is told to, one line or several.
+        command: String,
+    },
     /// Something to do that is neither.
     Advice {
         /// A sentence.
         text: String,
     },
+}
+
+impl Fix {
+    /// What a shell is told for this step, where it is neither an edit of a line nor a sentence.
+    #[must_use]
+    pub fn as_command(&self) -> Option<String> {
+        match self {
+            Self::Command { command } | Self::Rebuild { command, .. } | Self::Cmdline { command, .. } => {
+                Some(command.clone())
+            }
+            Self::Append { path, text } => {
+                let lines: Vec<String> = text.lines().map(shell::word).collect();
+                Some(format!("printf '%s\\n' {} >> {}", lines.join(" "), shell::word(&format!("/{path}"))))
+            }
+            Self::Remove { path } => Some(format!("rm {}", shell::word(&format!("/{path}")))),
+            Self::Replace { .. } | Self::Advice { .. } => None,
+        }
+    }
 }
 
 /// One problem that a rule found.

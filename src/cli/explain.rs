@@ -125,6 +125,15 @@ fn remedy(out: &mut String, number: usize, step: &RemedyStep) {
         Remedy::Command(command) => ("Run".to_owned(), Some(filled(command))),
         Remedy::Replace(Some(line)) => ("Write the line as".to_owned(), Some(filled(line))),
         Remedy::Replace(None) => ("Delete the line.".to_owned(), None),
+        Remedy::Append { path, text } => (format!("Add to `/{}`", filled(path)), Some(filled(text))),
+        Remedy::Remove(path) => (format!("Remove `/{}`.", filled(path)), None),
+        Remedy::Cmdline { remove, add } => (parameters(remove.as_deref(), add.as_deref()), None),
+        Remedy::Rebuild { initrd, drivers } => {
+            let with = drivers
+                .as_ref()
+                .map_or_else(String::new, |drivers| format!(" with the modules of `{drivers}`"));
+            (format!("Build the initrd `{initrd}` anew{with}."), None)
+        }
     };
     let text = match &step.condition {
         Some(condition) => {
@@ -144,6 +153,15 @@ fn remedy(out: &mut String, number: usize, step: &RemedyStep) {
         }
     }
     out.push('\n');
+}
+
+/// What is done to the kernel's parameters.
+fn parameters(remove: Option<&str>, add: Option<&str>) -> String {
+    match (remove, add) {
+        (Some(old), Some(new)) => format!("Change the kernel parameters `{old}` to `{new}`."),
+        (Some(old), None) => format!("Take the kernel parameters `{old}` away."),
+        (None, new) => format!("Add the kernel parameters `{}`.", new.unwrap_or_default()),
+    }
 }
 
 fn heading(out: &mut String, text: &str) {

@@ -230,13 +230,13 @@ impl EventView {
 impl FixView {
     fn of(fix: &Fix) -> Self {
         match fix {
-            Fix::Command { command } => Self::Command { command: shown_lines(command) },
             Fix::Advice { text } => Self::Advice { text: shown(text) },
             Fix::Replace { at, with } => Self::Replace {
                 path: at.path.to_string(),
                 line: at.line,
                 with: with.as_deref().map(shown_lines),
             },
+            step => Self::Command { command: shown_lines(&step.as_command().unwrap_or_default()) },
         }
     }
 }

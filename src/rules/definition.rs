@@ -81,7 +81,7 @@ pub(super) struct RuleFile {
     pub(super) refs: Vec<String>,
 }
 
-/// One step of a remedy: exactly one of `command`, `replace` and `advice`.
+/// One step of a remedy: exactly one of `command`, `replace`, `append`, `remove`, `cmdline`, `rebuild` and `advice`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FixStep {
@@ -97,7 +97,27 @@ pub(super) struct FixStep {
     #[serde(default)]
     #[schemars(with = "Option<Replace>")]
     pub(super) replace: Option<Spanned<Replace>>,
-    /// Tera: something to do that is neither, in a sentence.
+    /// Lines that a file must have.
+    #[serde(default)]
+    #[schemars(with = "Option<Append>")]
+    pub(super) append: Option<Spanned<Append>>,
+    /// Tera: a file that has to go, relative to the root.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) remove: Option<Spanned<String>>,
+    /// Parameters of the kernel to take away, to add, or to change.
+    #[serde(default)]
+    #[schemars(with = "Option<Parameters>")]
+    pub(super) cmdline: Option<Spanned<Parameters>>,
+    /// CEL: the path of an initrd to build anew, or a list of paths.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) rebuild: Option<Spanned<String>>,
+    /// CEL, with `rebuild`: the modules that it must have, a list.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) drivers: Option<Spanned<String>>,
+    /// Tera: something to do that is none of these, in a sentence.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub(super) advice: Option<Spanned<String>>,
@@ -118,6 +138,32 @@ pub(super) struct Replace {
     /// Whether the line is to go.
     #[serde(default)]
     pub(super) delete: bool,
+}
+
+/// Lines that a file must have; it is made if it is not there.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Append {
+    /// Tera: the file, relative to the root.
+    #[schemars(with = "String")]
+    pub(super) path: Spanned<String>,
+    /// Tera: the lines.
+    #[schemars(with = "String")]
+    pub(super) text: Spanned<String>,
+}
+
+/// Parameters of the kernel command line, wherever it is written down.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameters {
+    /// CEL: a parameter to take away, or a list: `resume` whatever its value, or `resume=/dev/sda2` as it is.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) remove: Option<Spanned<String>>,
+    /// CEL: a parameter that comes in its place, or a list; without `remove` it is added to every entry.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) add: Option<Spanned<String>>,
 }
 
 /// A mapping whose order counts.

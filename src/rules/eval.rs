@@ -3,6 +3,8 @@
 //! Facts become CEL values once; each rule then runs for itself, in parallel, and the findings are sorted at the
 //! end, so that neither threads nor hash order reach the output.
 
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,13 +17,12 @@ use serde::Serialize;
 
 use super::fingerprint::Fingerprint;
 use super::load::{MESSAGE, Plan, severity_of};
-use super::rule::{Remedy, Rule};
-use super::shell;
+use super::rule::Rule;
 use super::snippet::Lines;
 use super::value::{self, Boxed, Object, Unknown};
 use super::{ChangeInput, Evaluation, Input};
 use crate::changes::Changes;
-use crate::finding::{Finding, Fix};
+use crate::finding::Finding;
 use crate::place::Place;
 use crate::report::NotEvaluated;
 use crate::source::Tree;
@@ -33,6 +34,8 @@ struct World<'a> {
     facts: Facts,
     targets: Vec<TargetValues<'a>>,
     lines: Lines<'a>,
+    /// The system that a remedy is for.
+    system: &'a crate::facts::Facts,
 }
 
 /// A target and its boots.
@@ -105,7 +108,7 @@ pub(super) fn evaluate(
     input: &Input<'_>,
 ) -> Evaluation {
     let targets = TargetValues::of(input.targets, input.boots, |boot| &boot.target);
-    World::new(env, facts, targets, input.tree).evaluate(rules)
+    World::new(env, facts, targets, input.tree, input.facts).evaluate(rules)
 }
 
 /// Evaluates rules on changes. Places and lines are those of the system after the change.
@@ -121,7 +124,7 @@ pub(super) fn evaluate_change(
     }
     let targets = TargetValues::of(input.targets, input.boots, |boot| &boot.target);
     let pair = Pair { before, after, changes: input.changes };
-    World::new(env, &pair, targets, input.after).evaluate(rules)
+    World::new(env, &pair, targets, input.after, input.facts.1).evaluate(rules)
 }
 
 /// What the names of a rule on a change stand for.
@@ -133,12 +136,19 @@ struct Pair<'a, B, A> {
 }
 
 impl<'a> World<'a> {
-    fn new(env: &Arc<Env>, facts: &impl Serialize, targets: Vec<TargetValues<'a>>, tree: &'a Tree) -> Self {
+    fn new(
+        env: &Arc<Env>,
+        facts: &impl Serialize,
+        targets: Vec<TargetValues<'a>>,
+        tree: &'a Tree,
+        system: &'a crate::facts::Facts,
+    ) -> Self {
         Self {
             env: Arc::clone(env),
             facts: Facts { cel: serialized(facts), tera: Mutex::default() },
             targets,
             lines: Lines::of(tree),
+            system,
         }
     }
 
@@ -290,27 +300,7 @@ impl Case<'_> {
             mistakes.push(mistake);
             self.rule.title.clone()
         });
-        let mut fix = Vec::new();
-        for (step, remedy) in self.plan.fix.iter().zip(&self.rule.remedy) {
-            // A step whose condition is unknown may be the wrong one to take.
-            let applies = match &step.condition {
-                Some(condition) => is_true(condition, &context).unwrap_or(false),
-                None => true,
-            };
-            if !applies {
-                continue;
-            }
-            let line = match &step.at {
-                Some(line) => Value::resolve_val(line, &context).ok().and_then(|line| place(line.as_ref())),
-                None => Some(at.clone()),
-            };
-            let text = step.template.as_ref().map(|name| self.render(name, &values)).transpose();
-            match (text, line) {
-                (Ok(text), Some(line)) => fix.push(fixed(&remedy.remedy, text, line)),
-                (Ok(_), None) => {}
-                (Err(mistake), _) => mistakes.push(mistake),
-            }
-        }
+        let fix = self.steps(&context, &values, &at, &mut mistakes);
         let finding = Finding {
             rule: self.rule.id.clone(),
             decides: self.rule.decides.clone(),
@@ -352,14 +342,6 @@ impl Case<'_> {
         let text = self.plan.tera.render(template, values);
         text.map(|text| text.trim().to_owned())
             .map_err(|error| format!("`{template}` cannot be filled in: {error}"))
-    }
-}
-
-fn fixed(remedy: &Remedy, text: Option<String>, line: Place) -> Fix {
-    match remedy {
-        Remedy::Command(_) => Fix::Command { command: shell::command(&text.unwrap_or_default()) },
-        Remedy::Advice(_) => Fix::Advice { text: text.unwrap_or_default() },
-        Remedy::Replace(_) => Fix::Replace { at: line, with: text.as_deref().map(shell::line) },
     }
 }
 

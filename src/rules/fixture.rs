@@ -175,7 +175,7 @@ impl ExpectedFinding {
         {
             differs("in the message", part, &finding.message);
         }
-        let steps: Vec<&str> = finding.fix.iter().map(text).collect();
+        let steps: Vec<String> = finding.fix.iter().map(text).collect();
         if let Some(part) = &self.fix
             && !steps.iter().any(|step| step.contains(part.as_str()))
         {
@@ -185,11 +185,11 @@ impl ExpectedFinding {
     }
 }
 
-fn text(fix: &Fix) -> &str {
+fn text(fix: &Fix) -> String {
     match fix {
-        Fix::Command { command } => command,
-        Fix::Replace { with, .. } => with.as_deref().unwrap_or_default(),
-        Fix::Advice { text } => text,
+        Fix::Replace { with, .. } => with.clone().unwrap_or_default(),
+        Fix::Advice { text } => text.clone(),
+        step => step.as_command().unwrap_or_default(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Rule files: YAML in, checked rules out.
 
+mod steps;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,9 +13,9 @@ use serde_saphyr::Spanned;
 use tera::Tera;
 
 use super::check::{Checked, Issue, Scope, check, quoted, suggest};
-use super::definition::{FixStep, Replace, RuleFile, Subject};
+use super::definition::{RuleFile, Subject};
 use super::error::{RuleError, Scalar};
-use super::rule::{Remedy, RemedyStep, Rule};
+use super::rule::{RemedyStep, Rule};
 use super::types::{Builder, Kind, Type, Types};
 use super::yaml::{self, bytes};
 use super::{functions, shell, template};
@@ -22,6 +24,7 @@ use crate::finding::Severity;
 use crate::place::Place;
 use crate::simulate::Boot;
 use crate::target::TargetView;
+pub(super) use steps::{Action, Step};
 
 /// Bytes of a rule file that are read at most; the longest of ours has a few thousand.
 pub(super) const FILE_LIMIT: usize = 1 << 20;
@@ -92,16 +95,6 @@ pub(super) struct Plan {
     pub(super) fix: Vec<Step>,
     /// Top-level names that the templates read.
     pub(super) used: BTreeSet<String>,
-}
-
-/// A step of the remedy.
-#[derive(Debug)]
-pub(super) struct Step {
-    pub(super) condition: Option<IdedExpr>,
-    /// The place of a `replace` that has one of its own.
-    pub(super) at: Option<IdedExpr>,
-    /// The template's name in `tera`; none for a line to delete.
-    pub(super) template: Option<String>,
 }
 
 /// The names that only a rule on a change has.
@@ -374,69 +367,6 @@ impl Loader<'_> {
         };
         severities.sort();
         Some((severities, Some(checked.expr)))
-    }
-
-    fn step(
-        &mut self,
-        step: FixStep,
-        index: usize,
-        list: &serde_saphyr::Location,
-        scope: &Scope,
-        tera: &mut Tera,
-        used: &mut BTreeSet<String>,
-    ) -> Option<(Step, Remedy)> {
-        let name = format!("fix/{index}");
-        let condition = step
-            .condition
-            .as_ref()
-            .and_then(|condition| self.typed(condition, scope, &Kind::Bool, "a condition"));
-        match (step.command, step.replace, step.advice) {
-            (Some(text), None, None) => {
-                let name = format!("{name}{}", shell::COMMAND);
-                self.template(tera, &name, &text, scope, used);
-                Some((Step { condition, at: None, template: Some(name) }, Remedy::Command(text.value)))
-            }
-            (None, None, Some(text)) => {
-                self.template(tera, &name, &text, scope, used);
-                Some((Step { condition, at: None, template: Some(name) }, Remedy::Advice(text.value)))
-            }
-            (None, Some(replace), None) => {
-                let Replace { at, with, delete } = replace.value;
-                let at = at.as_ref().and_then(|at| self.place_of_line(at, scope));
-                match (with, delete) {
-                    (Some(text), false) => {
-                        let name = format!("{name}{}", shell::LINE);
-                        self.template(tera, &name, &text, scope, used);
-                        Some((
-                            Step { condition, at, template: Some(name) },
-                            Remedy::Replace(Some(text.value)),
-                        ))
-                    }
-                    (None, true) => Some((Step { condition, at, template: None }, Remedy::Replace(None))),
-                    _ => {
-                        let span = bytes(self.source, replace.referenced.span());
-                        self.error_at(span, "a replacement has either `with` or `delete: true`", None);
-                        None
-                    }
-                }
-            }
-            _ => {
-                let span = bytes(self.source, list.span());
-                let number = index + 1;
-                let message =
-                    format!("step {number} is not exactly one of `command`, `replace` and `advice`");
-                self.error_at(span, message, None);
-                None
-            }
-        }
-    }
-
-    fn place_of_line(&mut self, at: &Spanned<String>, scope: &Scope) -> Option<IdedExpr> {
-        let checked = self.expression(at, scope)?;
-        if !is_place(&checked.of) {
-            self.error(at, format!("is {}, where a place is needed", checked.of), None);
-        }
-        Some(checked.expr)
     }
 
     fn template(

@@ -24,7 +24,7 @@ mod load;
 pub(crate) mod phrase;
 pub mod reference;
 mod rule;
-mod shell;
+pub(crate) mod shell;
 mod snippet;
 mod template;
 #[cfg(test)]

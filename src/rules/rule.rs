@@ -79,6 +79,29 @@ pub enum Remedy {
     Command(String),
     /// A line to write as the text says; none: to delete.
     Replace(Option<String>),
+    /// Lines that a file must have.
+    Append {
+        /// The file.
+        path: String,
+        /// The lines.
+        text: String,
+    },
+    /// A file that has to go.
+    Remove(String),
+    /// Parameters of the kernel.
+    Cmdline {
+        /// CEL: those that go.
+        remove: Option<String>,
+        /// CEL: those that come.
+        add: Option<String>,
+    },
+    /// An initrd to build anew.
+    Rebuild {
+        /// CEL: its path, or a list of paths.
+        initrd: String,
+        /// CEL: the modules that it must have.
+        drivers: Option<String>,
+    },
     /// A sentence.
     Advice(String),
 }

@@ -77,6 +77,14 @@ pub(super) fn command(filled: &str) -> String {
     out
 }
 
+/// A value as one word of a command.
+pub(crate) fn word(value: &str) -> String {
+    match is_harmless(value) && !value.contains(' ') {
+        true => value.to_owned(),
+        false => format!("'{}'", value.replace('\'', "'\\''")),
+    }
+}
+
 fn quoted(value: &str, context: Context) -> String {
     match context {
         Context::Comment => value.to_owned(),

@@ -113,10 +113,12 @@ pub(super) fn is_edit(fix: &Fix) -> bool {
 
 pub(super) fn fix_view(fix: &Fix) -> FixView {
     match fix {
-        Fix::Command { command } => FixView::Command { commands: vec![shown_lines(command)] },
         Fix::Replace { at, with } => {
             FixView::Replace { path: shown(&at.path), line: at.line, with: with.as_deref().map(shown_lines) }
         }
         Fix::Advice { text } => FixView::Advice { text: shown(text) },
+        step => FixView::Command {
+            commands: step.as_command().iter().map(|command| shown_lines(command)).collect(),
+        },
     }
 }
