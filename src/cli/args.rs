@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
+use clap_complete::ArgValueCompleter;
 
+use super::complete;
 use super::progress::Progress;
 use crate::facts::asked::Asked;
 use crate::facts::{Facts, Limits};
@@ -57,7 +59,7 @@ pub(crate) struct TargetArgs {
     /// A platform: a built-in name (see `bootproof targets`), a target file, or `all`. Repeatable.
     ///
     /// Without it: the hardware the system has now (`same`) and a set of usual platforms.
-    #[arg(long = "target", short = 't', value_name = "NAME|FILE")]
+    #[arg(long = "target", short = 't', value_name = "NAME|FILE", add = ArgValueCompleter::new(complete::targets))]
     pub(crate) targets: Vec<String>,
 }
 
@@ -65,7 +67,7 @@ pub(crate) struct TargetArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RuleArgs {
     /// A directory of your own rules, added to the built-in ones. Repeatable.
-    #[arg(long = "rules", value_name = "DIR")]
+    #[arg(long = "rules", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) rules: Vec<PathBuf>,
 }
 

@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
 use super::args::{ReportArgs, SystemArgs};
-use super::emit;
 use super::progress::Progress;
+use super::{complete, emit};
 use crate::facts::Facts;
 use crate::finding::Severity;
 use crate::report::{Part, Parts, Report, SystemSummary, TargetSummary};
@@ -25,7 +26,7 @@ pub(crate) struct BootArgs {
     #[command(flatten)]
     pub(crate) system: SystemArgs,
     /// A platform: a built-in name (see `bootproof targets`), a target file, or `all`. Repeatable [default: all].
-    #[arg(long = "target", short = 't', value_name = "NAME|FILE")]
+    #[arg(long = "target", short = 't', value_name = "NAME|FILE", add = ArgValueCompleter::new(complete::targets))]
     pub(crate) targets: Vec<String>,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
@@ -46,7 +47,9 @@ const EXAMPLES: &str = "\
 Examples:
   bootproof boot /mnt/sysimage                    Which entry boots where?
   bootproof boot /mnt/sysimage --target kvm --output boot.html
-  bootproof boot --kernel 6.1.0-18-amd64 --initrd none --cmdline 'root=/dev/vda1 ro'";
+  bootproof boot --kernel 6.1.0-18-amd64 --initrd none --cmdline 'root=/dev/vda1 ro'
+
+Exit status: 0 each default entry boots, or nobody can tell, 1 one is known not to, 2 bootproof could not do its work.";
 
 /// Runs the subcommand. Exit code 1 when a default entry is known not to boot on one of the targets.
 pub(crate) fn run(args: &BootArgs) -> anyhow::Result<ExitCode> {

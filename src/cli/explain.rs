@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use anstyle::Style;
 use anyhow::bail;
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
 use super::args::RuleArgs;
-use super::{output, rules};
+use super::{complete, output, rules};
 use crate::finding::Severity;
 use crate::report::prose::wrapped;
 use crate::rules::{Remedy, RemedyStep, Rule, Subject};
@@ -18,7 +19,7 @@ use crate::rules::{Remedy, RemedyStep, Rule, Subject};
 #[command(after_help = "Example:\n  bootproof explain initrd-missing-disk-driver")]
 pub(crate) struct ExplainArgs {
     /// The rule's id, as the report names it, or an id of the failure-mode catalogue (`B01`).
-    #[arg(value_name = "RULE")]
+    #[arg(value_name = "RULE", add = ArgValueCompleter::new(complete::rules))]
     pub(crate) rule: String,
     #[command(flatten)]
     pub(crate) rules: RuleArgs,

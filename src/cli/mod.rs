@@ -7,17 +7,20 @@
 mod args;
 mod boot;
 mod check;
+mod complete;
 mod diff;
 mod emit;
 mod explain;
 mod facts;
 mod initrd;
+mod man;
 mod output;
 mod progress;
 mod rules;
 mod schema;
 mod targets;
 mod triage;
+mod version;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -44,7 +47,7 @@ const STYLES: Styles = Styles::styled().header(HEADING).usage(HEADING).literal(L
 /// and line), why, and how to mend it. It only ever reads: it changes nothing, runs nothing of the system it looks
 /// at, and needs no network.
 #[derive(Debug, Parser)]
-#[command(name = "bootproof", version, styles = STYLES, max_term_width = 80, arg_required_else_help = true)]
+#[command(name = "bootproof", version, long_version = version::long(), styles = STYLES, max_term_width = 80, arg_required_else_help = true)]
 #[command(after_help = TOP_EXAMPLES)]
 #[command(disable_help_subcommand = true)]
 struct Cli {
@@ -87,11 +90,21 @@ enum Command {
     Rules(rules::RulesArgs),
     Explain(explain::ExplainArgs),
     Schema(schema::SchemaArgs),
+    Completions(complete::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// Runs the command and returns its exit code: 0 nothing at or above `--fail-on`, 1 findings, 2 it could not work.
 #[must_use]
 pub fn run() -> ExitCode {
+    match complete::answer() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(NOTHING_FOUND),
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(COULD_NOT_WORK);
+        }
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // `--help` and `--version` come this way too; they are printed to stdout and are no failure.
@@ -116,6 +129,8 @@ pub fn run() -> ExitCode {
         Command::Rules(args) => rules::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => complete::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     result.unwrap_or_else(|error| {
         if output::is_broken_pipe(&error) {

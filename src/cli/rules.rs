@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 
 use super::args::{ListFormat, RuleArgs};
 use super::output;
@@ -32,14 +32,17 @@ pub(crate) enum RulesCommand {
     /// Loads the rule files of a directory and says what is wrong with them, with line and caret.
     Check {
         /// A directory of rules.
-        #[arg(value_name = "DIR", required = true)]
+        #[arg(value_name = "DIR", required = true, value_hint = ValueHint::DirPath)]
         directories: Vec<PathBuf>,
     },
     /// Runs the rules of a directory on the systems beside them: `my-rule.yaml` on `my-rule/trips*/root`, which
     /// has to trip it as `my-rule/trips*/expect.yaml` says, and on `my-rule/near-miss*/root`, which must not.
+    #[command(
+        after_help = "Exit status: 0 each rule does as its examples say, 1 one does not, 2 bootproof could not do its work."
+    )]
     Test {
         /// A directory of rules.
-        #[arg(value_name = "DIR", required = true)]
+        #[arg(value_name = "DIR", required = true, value_hint = ValueHint::DirPath)]
         directories: Vec<PathBuf>,
     },
 }

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueHint};
+use clap_complete::ArgValueCompleter;
 
 use super::args::ListFormat;
-use super::output;
+use super::{complete, output};
 use crate::source::Tree;
 use crate::source::directory::Directory;
 use crate::target::{self, Firmware, TargetView};
@@ -20,10 +21,10 @@ use crate::target::{self, Firmware, TargetView};
 )]
 pub(crate) struct TargetsArgs {
     /// Show this one, as the target file that describes it: a built-in name or a file.
-    #[arg(value_name = "NAME|FILE")]
+    #[arg(value_name = "NAME|FILE", add = ArgValueCompleter::new(complete::targets))]
     pub(crate) name: Option<String>,
     /// Write a target file of a machine: `/` for the one that runs, or a folder with a copy of its /sys (and /proc).
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "format"])]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["name", "format"])]
     pub(crate) from_sysfs: Option<PathBuf>,
     /// The form of the list.
     #[arg(long, short = 'f', value_enum, default_value_t)]

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, ValueHint};
+use clap_complete::ArgValueCompleter;
 
 use super::args::{Format, SystemArgs};
 use super::progress::Progress;
-use super::{emit, output};
+use super::{complete, emit, output};
 use crate::report::text::Colour;
 use crate::report::triage as render;
 use crate::rules::Input;
@@ -34,7 +35,7 @@ pub(crate) struct TriageArgs {
     pub(crate) system: Option<PathBuf>,
 
     /// The platform that the system was booted on: a built-in name or a target file [default: what the log tells].
-    #[arg(long, short = 't', value_name = "NAME|FILE", requires = "system")]
+    #[arg(long, short = 't', value_name = "NAME|FILE", requires = "system", add = ArgValueCompleter::new(complete::targets))]
     pub(crate) target: Option<String>,
 
     /// The form of the report on stdout [default: text].
@@ -46,7 +47,7 @@ pub(crate) struct TriageArgs {
     pub(crate) output: Vec<PathBuf>,
 
     /// A directory of your own rules; signatures are in its folder `console`. Repeatable.
-    #[arg(long = "rules", value_name = "DIR")]
+    #[arg(long = "rules", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) rules: Vec<PathBuf>,
 }
 

@@ -100,11 +100,16 @@ fn markdown_has_no_markup_from_the_system() {
                 _ => {}
             }
         }
-        let ours = |tag: &str| tag.starts_with("<a id=\"") || tag == "</a>" || tag == "</a>\n";
+        let is_summary = |tag: &str| {
+            let inside =
+                tag.strip_prefix("<details><summary>").and_then(|tag| tag.strip_suffix("</summary>\n"));
+            inside.is_some_and(|text| !text.replace("<code>", "").replace("</code>", "").contains(['<', '>']))
+        };
+        let ours = |tag: &str| tag == "</details>\n" || is_summary(tag);
         assert!(html.iter().all(|tag| ours(tag)), "{html:?} from {hostile:?}");
         // The reason of a rule is Markdown by the hand of its author, so only there links may stand.
         assert!(links <= 1 && images <= 1, "{hostile:?}: {links} links, {images} images");
-        assert_eq!(tables, 4, "{hostile:?}");
+        assert_eq!(tables, 10, "{hostile:?}");
     }
 }
 
@@ -142,6 +147,7 @@ fn many_findings_of_one_rule_stay_one_block() {
         ("html", html::render(&report, Part::Whole).unwrap()),
     ] {
         assert!(text.len() < 2_000_000, "{format}");
-        assert!(text.contains("9500 more"), "{format}");
+        let more = if format == "markdown" { 10_000 - 20 } else { 10_000 - 500 };
+        assert!(text.contains(&format!("{more} more")), "{format}");
     }
 }

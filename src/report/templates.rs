@@ -6,6 +6,10 @@ use tera::{Context, Kwargs, State, Tera, TeraResult, Value};
 
 use super::escape;
 
+/// What a template writes as `{{ cut }}`: from here on, a part may be left out of a report that is too long. No text of
+/// a view has a control character.
+pub(super) const CUT: char = '\u{1e}';
+
 /// Fills the template `name`, of which `parts` are the pieces that it includes, with `view`.
 pub(super) fn fill(name: &str, parts: &[(&str, &str)], view: &impl Serialize) -> TeraResult<String> {
     let mut tera = Tera::new();
@@ -25,7 +29,9 @@ pub(super) fn fill(name: &str, parts: &[(&str, &str)], view: &impl Serialize) ->
     tera.register_filter("md_block", |text: &str, _: Kwargs, _: &State| escape::markdown_block(text));
     tera.autoescape_on(vec![".html"]);
     tera.add_raw_templates(parts.iter().copied())?;
-    tera.render(name, &Context::from_serialize(view)?)
+    let mut context = Context::from_serialize(view)?;
+    context.insert("cut", &CUT);
+    tera.render(name, &context)
 }
 
 /// A sentence with backquotes, as HTML.

@@ -117,6 +117,12 @@ impl RuleSet {
         Ok(set)
     }
 
+    /// How many rules come with the program.
+    #[must_use]
+    pub fn built_in_count() -> usize {
+        BUILT_IN.len()
+    }
+
     /// No rules yet.
     ///
     /// # Errors

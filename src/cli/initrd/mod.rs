@@ -19,6 +19,7 @@ use crate::source::{display_path, escape_bytes};
 /// Looks into an initrd image: lists it, prints files of it, compares two.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct InitrdArgs {
     /// Bytes that the image may unpack to before it is called a bomb; suffixes K, M, G.
     #[arg(long, global = true, value_name = "SIZE", default_value = "4G", value_parser = super::args::parse_size)]
@@ -27,6 +28,12 @@ pub(crate) struct InitrdArgs {
     #[command(subcommand)]
     pub(crate) command: InitrdCommand,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  bootproof initrd list /boot/initrd.img-6.1.0-37-amd64 | grep virtio
+  bootproof initrd cat initramfs.img etc/fstab etc/multipath.conf
+  bootproof initrd diff old.img new.img";
 
 /// What to do with the image.
 #[derive(Debug, Subcommand)]
@@ -51,6 +58,9 @@ pub(crate) enum InitrdCommand {
         names: Vec<PathBuf>,
     },
     /// Says what differs between two images. Exit status 1 if anything does.
+    #[command(
+        after_help = "Exit status: 0 nothing differs, 1 something does, 2 bootproof could not do its work."
+    )]
     Diff {
         /// The image before.
         before: PathBuf,

@@ -3,8 +3,8 @@
 mod text;
 mod view;
 
-use super::templates;
 use super::text::Colour;
+use super::{markdown as page, templates};
 use crate::diff::DiffReport;
 use view::DiffView;
 
@@ -31,7 +31,7 @@ pub fn text(report: &DiffReport, colour: Colour) -> String {
 /// # Errors
 /// A mistake in the built-in template, which the tests exclude.
 pub fn markdown(report: &DiffReport) -> tera::TeraResult<String> {
-    templates::fill("diff.md", &MARKDOWN, &DiffView::of(report))
+    Ok(page::fitted(&templates::fill("diff.md", &MARKDOWN, &DiffView::of(report))?))
 }
 
 /// The comparison as one page.
