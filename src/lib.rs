@@ -22,6 +22,8 @@
 //! Two systems, or one before and after a change, go this way twice; `changes/` then says what differs, as facts for the
 //! rules on changes, and `diff/` makes the report of it.
 //!
+//! The JSON reports of many systems come together in [`fleet`].
+//!
 //! A log of a boot that failed goes through [`triage`]: lines -> signatures -> causes in order, joined with the above
 //! where the system's files are at hand.
 //!
@@ -37,6 +39,7 @@ pub mod drivers;
 pub mod dropped;
 pub mod facts;
 pub mod finding;
+pub mod fleet;
 pub mod initrd;
 pub mod known;
 mod parameters;

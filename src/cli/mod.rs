@@ -12,6 +12,7 @@ mod diff;
 mod emit;
 mod explain;
 mod facts;
+mod fleet;
 mod initrd;
 mod man;
 mod output;
@@ -74,6 +75,7 @@ Examples:
   bootproof boot /mnt/sysimage --target vmware   The boot alone, step by step
   bootproof diff before.tar.zst /                What a change did, and what it broke
   bootproof triage console.log                   Why did it not come up?
+  bootproof fleet reports/ --output fleet.html   Many hosts' JSON reports on one page
   bootproof explain initrd-missing-disk-driver   What a rule means and what to do about it
 
 Exit status: 0 nothing at or above --fail-on, 1 findings at or above it, 2 bootproof could not do its work.";
@@ -84,6 +86,7 @@ enum Command {
     Boot(boot::BootArgs),
     Diff(diff::DiffArgs),
     Triage(triage::TriageArgs),
+    Fleet(fleet::FleetArgs),
     Facts(facts::FactsArgs),
     Initrd(initrd::InitrdArgs),
     Targets(targets::TargetsArgs),
@@ -123,6 +126,7 @@ pub fn run() -> ExitCode {
         Command::Boot(args) => boot::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Triage(args) => triage::run(&args),
+        Command::Fleet(args) => fleet::run(&args),
         Command::Facts(args) => facts::run(&args),
         Command::Initrd(args) => initrd::run(&args),
         Command::Targets(args) => targets::run(&args),

@@ -27,6 +27,16 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     })
 }
 
+/// Prints what `write` writes, as it comes.
+pub(crate) fn print_with(write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let result = write(&mut out).and_then(|()| Ok(out.flush()?));
+    match result {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        other => other.context("cannot write to stdout"),
+    }
+}
+
 fn finish<W: Write>(mut out: W, write: impl FnOnce(&mut W) -> io::Result<()>) -> anyhow::Result<()> {
     let result = write(&mut out).and_then(|()| out.flush());
     match result {
@@ -43,23 +53,33 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// Writes a report file: whole or not at all, by a new temporary file beside it that is then renamed. What is there
 /// and is no regular file (a link, a fifo, `/dev/stdout`) is written to instead of being replaced.
-#[expect(clippy::disallowed_methods, reason = "the one place that writes: the report files the user named")]
 pub(crate) fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
+    write_file_with(path, |out| Ok(out.write_all(text.as_bytes())?))
+}
+
+/// Writes a report file as [`write_file`] does, as what `write` writes comes.
+#[expect(clippy::disallowed_methods, reason = "the one place that writes: the report files the user named")]
+pub(crate) fn write_file_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let context = || format!("cannot write the report `{}`", path.display());
+    let fill = |file: File| {
+        let mut out = io::BufWriter::new(file);
+        write(&mut out).and_then(|()| Ok(out.flush()?))
+    };
     if std::fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return std::fs::write(path, text).with_context(context);
+        return File::create(path).map_err(anyhow::Error::from).and_then(fill).with_context(context);
     }
     let temporary = temporary_beside(path);
     // Must not be there: in a directory that others write to, a link could lead the text elsewhere.
-    let written = File::options().write(true).create_new(true).open(&temporary).and_then(|mut file| {
-        let renamed = file.write_all(text.as_bytes()).and_then(|()| std::fs::rename(&temporary, path));
-        if renamed.is_err() {
-            // Best effort: the error that matters is the one already in hand.
-            let _ = std::fs::remove_file(&temporary);
-        }
-        renamed
-    });
-    written.with_context(context)
+    let file = File::options().write(true).create_new(true).open(&temporary).with_context(context)?;
+    let renamed = fill(file).and_then(|()| Ok(std::fs::rename(&temporary, path)?));
+    if renamed.is_err() {
+        // Best effort: the error that matters is the one already in hand.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    renamed.with_context(context)
 }
 
 fn temporary_beside(path: &Path) -> PathBuf {

@@ -9,6 +9,7 @@ use crate::changes::Changes;
 use crate::diff::DiffReport;
 use crate::facts::Facts;
 use crate::report::Report;
+use crate::report::fleet::json::FleetReport;
 use crate::rules::reference::markdown;
 use crate::target::Target;
 
@@ -42,6 +43,8 @@ pub(crate) enum SchemaOf {
     Report,
     /// What `bootproof diff --format json` prints.
     Diff,
+    /// What `bootproof fleet --format json` prints.
+    Fleet,
     /// A rule file.
     Rule,
     /// A target file.
@@ -59,6 +62,7 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<ExitCode> {
         SchemaOf::Changes => ("The changes", schemars::schema_for!(Changes)),
         SchemaOf::Report => ("The report", schemars::schema_for!(Report)),
         SchemaOf::Diff => ("The report on a change", schemars::schema_for!(DiffReport)),
+        SchemaOf::Fleet => ("The report on many hosts", schemars::schema_for!(FleetReport<'_>)),
         SchemaOf::Rule => ("A rule file", crate::rules::schema()),
         SchemaOf::Target => ("A target file", schemars::schema_for!(Target)),
         SchemaOf::Console => ("A log signature", crate::triage::schema()),

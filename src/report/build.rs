@@ -35,7 +35,7 @@ impl Report {
         let fails = findings.iter().any(too_bad) || boots.iter().any(stops);
         Self {
             schema: SCHEMA,
-            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            tool: Tool::this(),
             system,
             targets,
             summary: Summary::of(&findings),

@@ -3,6 +3,7 @@
 mod build;
 pub mod diff;
 mod escape;
+pub mod fleet;
 #[cfg(test)]
 mod hostile;
 pub mod html;
@@ -69,6 +70,14 @@ pub struct Tool {
     pub name: &'static str,
     /// Its version.
     pub version: &'static str,
+}
+
+impl Tool {
+    /// This program.
+    #[must_use]
+    pub fn this() -> Self {
+        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }
+    }
 }
 
 /// What a report says of the system.

@@ -22,7 +22,6 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::SCHEMA;
-use super::prose::clipped;
 use crate::finding::Severity;
 use crate::simulate::{Outcome, StepName};
 use crate::source::escape_bytes;
@@ -137,6 +136,25 @@ pub struct SavedFix<'a> {
     /// The sentence of an `advice`, the lines of an `append`.
     #[serde(default)]
     pub text: Option<Text<'a>>,
+    /// The file of an `append` or a `remove`.
+    #[serde(default)]
+    pub path: Option<Text<'a>>,
+    /// The line of a `replace`.
+    #[serde(default)]
+    pub at: Option<SavedPlace<'a>>,
+    /// What that line should be; null: nothing.
+    #[serde(default)]
+    pub with: Option<Text<'a>>,
+}
+
+/// What is read back of a place.
+#[derive(Debug, Deserialize)]
+pub struct SavedPlace<'a> {
+    /// Path relative to the root of the system.
+    #[serde(borrow)]
+    pub path: Text<'a>,
+    /// The line, from 1.
+    pub line: Option<u32>,
 }
 
 /// A text of a report, borrowed from its bytes unless it has escapes.
@@ -302,8 +320,16 @@ impl Fault {
 /// # Errors
 /// [`ReadError`], which names the file.
 pub fn read<'a>(path: &Path, buffer: &'a mut Vec<u8>) -> Result<SavedReport<'a>, ReadError> {
-    let fill = |buffer: &mut Vec<u8>| open(path).and_then(|file| read_limited(file, buffer));
-    fill(buffer).and_then(|()| parse(buffer)).map_err(|fault| ReadError { path: shown(path), fault })
+    load(path, buffer).and_then(|bytes| parse(bytes).map_err(|fault| ReadError { path: shown(path), fault }))
+}
+
+/// The bytes of the report in the file at `path`, which go into `buffer`.
+///
+/// # Errors
+/// [`ReadError`], which names the file.
+pub fn load<'a>(path: &Path, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], ReadError> {
+    let fill = open(path).and_then(|file| read_limited(file, buffer));
+    fill.map(|()| buffer.as_slice()).map_err(|fault| ReadError { path: shown(path), fault })
 }
 
 /// The path of a report as messages name it.
@@ -411,7 +437,17 @@ fn other_shape(bytes: &[u8]) -> Option<Fault> {
 
 /// What a file says, fit for a message.
 fn quoted(text: &str) -> String {
-    clipped(&escape_bytes(text.as_bytes()), QUOTED)
+    kept(text, QUOTED)
+}
+
+/// At most `longest` characters of what a report says, safe to show; `…` stands for the rest.
+pub(crate) fn kept(text: &str, longest: usize) -> String {
+    let end = text.char_indices().nth(longest).map(|(end, _)| end);
+    let mut kept = escape_bytes(text.get(..end.unwrap_or(text.len())).unwrap_or_default().as_bytes());
+    if end.is_some() {
+        kept.push('…');
+    }
+    kept
 }
 
 /// The parser's message without the place at its end, which stands before it.

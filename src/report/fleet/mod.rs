@@ -1,0 +1,9 @@
+//! The report on many hosts and its renderers. Renderers never decide.
+
+pub mod csv;
+pub mod json;
+pub mod markdown;
+#[cfg(test)]
+mod tests;
+pub mod text;
+mod view;
