@@ -33,6 +33,7 @@
 pub mod agents;
 pub mod changes;
 pub mod cli;
+pub mod collect;
 pub mod cpu_level;
 pub mod diff;
 pub mod drivers;

@@ -7,10 +7,14 @@
 //! lookup tables for SASL, files of credentials (mount.cifs(8)), keys in PEM; and, everywhere, what looks like a
 //! password's assignment, a crypt(5) hash or a token that services give out. A line too many masked is no harm.
 
+pub(crate) mod table;
+
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+
+use table::Pattern;
 
 /// What stands for a secret. The same length for all, so that the length is no hint.
 pub(crate) const MASK: &str = "********";
@@ -41,22 +45,16 @@ impl Kind {
         let has = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
         let begins = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
         match name {
-            "chap-secrets" | "pap-secrets" | "srp-secrets" => Self::PppSecrets,
+            _ if table::PPP_SECRETS.contains(&name) => Self::PppSecrets,
             "nsswitch.conf" => Self::Innocent,
             _ if path.starts_with("etc/pam.d/") || path == "etc/pam.conf" => Self::Innocent,
-            "secrets" | ".netrc" | ".pgpass" | ".htpasswd" | "htpasswd" | "opasswd" | ".credentials" => {
-                Self::Secret
-            }
-            _ if begins(&["shadow", "gshadow", "sasl_passwd", ".smbcredentials", "passwd-s3fs"]) => {
-                Self::Secret
-            }
-            _ if has(&[
-                "_key", ".key", ".keys", ".keytab", ".psk", ".secrets", ".secret", ".pass", ".cred",
-            ]) =>
+            _ if table::SECRET_NAMES.contains(&name)
+                || begins(&table::SECRET_STARTS)
+                || has(&table::SECRET_ENDINGS)
+                || name.to_ascii_lowercase().contains(table::SECRET_PART) =>
             {
                 Self::Secret
             }
-            _ if name.to_ascii_lowercase().contains("credential") => Self::Secret,
             _ => Self::Other,
         }
     }
@@ -77,10 +75,10 @@ impl<'a> Masker<'a> {
             Kind::Other => line.to_owned(),
         };
         let mut line = line;
-        if ["etc/ppp/", "etc/chatscripts/"].iter().any(|folder| self.path.starts_with(folder)) {
+        if table::DIALLING_FOLDERS.iter().any(|folder| self.path.starts_with(folder)) {
             line = hidden(&DIALLING, &line);
         }
-        if NETWORK.iter().any(|folder| self.path.starts_with(folder)) {
+        if table::NETWORK_FOLDERS.iter().any(|folder| self.path.starts_with(folder)) {
             line = hidden(&CONNECTION, &line);
         }
         line = hidden(&BY_NAME, &line);
@@ -184,72 +182,14 @@ fn hidden(patterns: &Patterns, line: &str) -> String {
     line
 }
 
-fn compiled(patterns: &[&str]) -> Option<Vec<Regex>> {
-    patterns.iter().map(|pattern| Regex::new(pattern)).collect::<Result<_, _>>().ok()
+fn compiled(patterns: &[Pattern]) -> Option<Vec<Regex>> {
+    patterns.iter().map(|pattern| Regex::new(&pattern.regex())).collect::<Result<_, _>>().ok()
 }
 
-/// Where a value goes to the end of its line, and WireGuard's keys stand under names that say little.
-const NETWORK: [&str; 5] =
-    ["etc/netplan/", "etc/NetworkManager/", "etc/wireguard/", "etc/systemd/network/", "run/netplan/"];
-
-/// Passwords of connections, and 32 bytes in Base64 (wg(8)).
-static CONNECTION: Patterns = LazyLock::new(|| {
-    compiled(&[
-        r"(?i)(?P<kept>^\s*[\w.-]*(?:password|psk|wep-key\d|pin|secret|secrets)\s*[=:]\s*)\S.*",
-        r"(?P<kept>[=:]\s*)[A-Za-z0-9+/]{43}=",
-    ])
-});
-
-/// `password` of an options file (pppd(8)), and what a chat script answers to `assword:` (chat(8)).
-static DIALLING: Patterns = LazyLock::new(|| {
-    compiled(&[r"(?P<kept>^\s*password\s+)\S.*", r#"(?P<kept>(?i)assword:?\S*["']?\s+)\S+"#])
-});
-
-/// What stands behind a name that says it is a secret.
-static BY_NAME: Patterns = LazyLock::new(|| {
-    compiled(&[
-        // systemd.exec(5), systemd.system-credentials(7): id, colon, value.
-        r"(?P<kept>(?:SetCredential(?:Encrypted)?|systemd\.set_credential(?:_binary)?)=[^:\s]*:).+",
-        // `password`, `password --md5` (grub legacy) and `password user`, `password_pbkdf2 user` (grub 2).
-        r"(?P<kept>^\s*password(?:_pbkdf2)?\s+(?:--(?:md5|encrypted)\s+|[^\s=]+\s+(?:\S))?)[^\s=].*",
-        // A name that can be nothing else, whatever its value.
-        concat!(
-            r#"(?i)(?P<kept>\b[\w.-]*(?:password|passwd|passphrase|psk|preshared[_-]?key|authtok|bindpw|rootpw)\d?["']?"#,
-            r#"\s*[=:]\s*)(?:"[^"]*"|'[^']*'|[^\s,;"'][^\s,;]*)"#
-        ),
-        // A name that may be that of a file; a path, or a table of postfix (`hash:/etc/...`), is no secret.
-        concat!(
-            r#"(?i)(?P<kept>\b[\w.-]*(?:passw(?:or)?d|passphrase|secret|psk|pass|wep[_-]?key\d*|private[_-]?key|"#,
-            r#"(?:api|access|auth|dhchap)[_-]?key|credential|token|community)\w*["']?\s*[=:]\s*|\bKEY\d?=)"#,
-            r#"(?:"[^"/][^"]*"|'[^'/][^']*'|[^\s,;/"'&|<][^\s,;]*)(?P<after>)"#
-        ),
-        // After a space, as HAProxy (`insecure-password`, `stats auth user:password`), Apache httpd
-        // (`AuthLDAPBindPassword`), nslcd.conf(5), rndc.conf(5) and netrc(5) write it.
-        concat!(
-            r#"(?i)(?P<kept>\b[\w-]*passw(?:or)?d\s+|\bauth\s+[^\s:]+:|^\s*(?:root)?(?:bindpw|rootpw)\s+|"#,
-            r#"^\s*secret\s+|^\s*r[ow]community6?\s+)(?:"[^"]*"|'[^']*'|[^\s"'=:*{-]\S*)"#
-        ),
-        // Pacemaker's cib.xml: name and value are two attributes.
-        r#"(?i)(?P<kept>\bname="[^"]*(?:passw|secret|token|login_key)[^"]*"\s+value=")[^"]*(?P<after>")"#,
-        // HTTP's header.
-        r"(?i)(?P<kept>\b(?:bearer|basic)\s+)[A-Za-z0-9+/_.=-]{12,}",
-    ])
-});
-
-/// What looks like a secret wherever it stands.
-static BY_SHAPE: Patterns = LazyLock::new(|| {
-    compiled(&[
-        // User and password of dracut's `netroot=iscsi:user:password@...` and of URLs.
-        r"(?P<kept>\biscsi:|\b[a-z][a-z0-9+.-]*://)[^\s@/]+:[^\s@/]*(?P<after>@)",
-        // A crypt(5) hash or grub's PBKDF2 one.
-        r"(?:\$(?:1|2[abxy]?|5|6|7|y|gy|sha1|md5|apr1)\$[./A-Za-z0-9$=,-]+|grub\.pbkdf2\.\S+)",
-        // NVMe's DH-HMAC-CHAP keys, JSON Web Tokens, and keys that clouds and forges give out.
-        r"\bDHHC-1:\S+",
-        r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
-        r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-        r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk_live_)[A-Za-z0-9_-]{10,}",
-    ])
-});
+static CONNECTION: Patterns = LazyLock::new(|| compiled(&table::CONNECTION));
+static DIALLING: Patterns = LazyLock::new(|| compiled(&table::DIALLING));
+static BY_NAME: Patterns = LazyLock::new(|| compiled(&table::BY_NAME));
+static BY_SHAPE: Patterns = LazyLock::new(|| compiled(&table::BY_SHAPE));
 
 #[cfg(test)]
 mod tests {

@@ -58,9 +58,8 @@ impl Side {
     /// Whether the input is a report (sosreport, supportconfig), which holds files by choice.
     #[must_use]
     pub fn is_report(&self) -> bool {
-        ["sos_commands", "sos_reports", "sos_logs", "basic-environment.txt"]
-            .iter()
-            .any(|name| self.tree.exists(name))
+        self.tree.is_report()
+            || ["sos_reports", "sos_logs", "basic-environment.txt"].iter().any(|name| self.tree.exists(name))
     }
 
     /// Why nothing follows from a file's absence; none if it is really not there.

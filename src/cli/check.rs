@@ -36,7 +36,7 @@ Examples:
   bootproof check /mnt/sysimage --target kvm
   bootproof check --target all --fail-on blocker
   bootproof check host.tar.xz -t vmware -t kvm -o host.html -o host.json
-  ssh db1 'tar -c --one-file-system / /boot' | bootproof check - -t proxmox";
+  bootproof collect | ssh root@db1 sh -s | bootproof check - -t proxmox";
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {

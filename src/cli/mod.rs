@@ -7,6 +7,7 @@
 mod args;
 mod boot;
 mod check;
+mod collect;
 mod complete;
 mod diff;
 mod emit;
@@ -83,6 +84,7 @@ Exit status: 0 nothing at or above --fail-on, 1 findings at or above it, 2 bootp
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArgs),
+    Collect(collect::CollectArgs),
     Boot(boot::BootArgs),
     Diff(diff::DiffArgs),
     Triage(triage::TriageArgs),
@@ -123,6 +125,7 @@ pub fn run() -> ExitCode {
     }
     let result = match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Collect(args) => collect::run(&args),
         Command::Boot(args) => boot::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Triage(args) => triage::run(&args),

@@ -11,7 +11,7 @@ use crate::parse::lsattr;
 use crate::place::Place;
 
 /// Files that importers, boot loaders' tools and administrators write when a system moves.
-const FILES: [&str; 24] = [
+pub(crate) const FILES: [&str; 24] = [
     "etc/fstab",
     "etc/passwd",
     "etc/shadow",

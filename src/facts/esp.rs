@@ -170,7 +170,7 @@ fn files(gather: &Gather<'_>, folder: &str) -> Known<Vec<EspFile>> {
     let mut found = BTreeMap::new();
     walk(gather, folder, "", 0, &mut found);
     let listing = listed(gather, folder);
-    let is_report = gather.tree.exists("sos_commands");
+    let is_report = gather.tree.is_report();
     for path in listing.iter().flatten() {
         let needs = format!("the file `{folder}/{path}`");
         found.entry(path.clone()).or_insert_with(|| EspFile {

@@ -111,7 +111,7 @@ pub(super) fn builders(gather: &Gather<'_>, packages: &Packages) -> Known<Vec<St
         let found = BUILDERS.iter().filter(|(program, package)| is_there(program, package));
         found.map(|(program, _)| (*program).to_owned()).collect()
     };
-    if has_programs && !gather.tree.exists("sos_commands") {
+    if has_programs && !gather.tree.is_report() {
         return Known::Known(named(&|program, _| {
             folders.iter().any(|folder| gather.tree.exists(format!("{folder}/{program}")))
         }));

@@ -6,7 +6,7 @@
 
 mod addresses;
 mod connections;
-mod drivers;
+pub(crate) mod drivers;
 mod groups;
 mod ifcfg;
 mod ifupdown;

@@ -55,7 +55,7 @@ pub fn gather(gather: &Gather<'_>, fstab: &Fstab, kernels: &[Kernel]) -> Rescue 
     let has_dev = dev.iter().any(|name| name == "null") && dev.len() > 10;
     let mounted = [("/proc", has_proc), ("/sys", has_sys), ("/dev", has_dev)];
     // Static nodes of an old system can fill /dev on the disk itself; nothing fills /proc and /sys there.
-    let is_chroot = !gather.tree.is_live() && (has_proc || has_sys);
+    let is_chroot = !gather.tree.is_live() && !gather.tree.exists("sos_commands") && (has_proc || has_sys);
     let entries = fstab.entries.get().map(Vec::as_slice).unwrap_or_default();
     let at = |wanted: &[&str]| {
         let mut lines =

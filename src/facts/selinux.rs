@@ -92,7 +92,7 @@ fn policy_installed(gather: &Gather<'_>, policy: &str) -> Known<bool> {
     let folder = format!("etc/selinux/{policy}");
     let names = match gather.found(gather.tree.list(format!("{folder}/policy"))) {
         Found::Present(names) => names,
-        Found::Absent if gather.tree.exists("sos_commands") => {
+        Found::Absent if gather.tree.is_report() => {
             return Known::unknown(format!("`{folder}/policy`"));
         }
         Found::Absent => Vec::new(),

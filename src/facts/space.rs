@@ -128,7 +128,7 @@ impl Space {
             |initrd: &&Initrd| !initrd.is_rescue && !initrd.is_kdump && initrd.path.starts_with("boot/");
         let read = initrds.iter().filter(counts).map(|initrd| initrd.size).max();
         // Where `/boot` itself is part of the input, no image in it is one of no size.
-        let none = (!gather.tree.exists("sos_commands")).then_some(0);
+        let none = (!gather.tree.is_report()).then_some(0);
         if let Some(size) = read.or_else(|| listed(gather)).or(none) {
             self.largest_initrd = Known::Known(size);
         }

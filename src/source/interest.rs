@@ -8,7 +8,7 @@
 
 /// Why a file is kept, and so how much of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Interest {
+pub(crate) enum Interest {
     /// Text: configuration, tables, what `/proc` and sosreport say.
     Configuration,
     /// Kernels, initrds and package databases.
@@ -21,10 +21,10 @@ pub(super) enum Interest {
 
 impl Interest {
     /// All classes, in the order of [`Interest::index`].
-    pub(super) const COUNT: usize = 4;
+    pub(crate) const COUNT: usize = 4;
 
     /// Position of this class in an array of budgets.
-    pub(super) fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         match self {
             Self::Configuration => 0,
             Self::Image => 1,
@@ -34,21 +34,21 @@ impl Interest {
     }
 
     /// Bytes of the largest single file that is kept.
-    pub(super) fn file_limit(self) -> u64 {
+    pub(crate) fn file_limit(self) -> u64 {
         match self {
             // `TEXT_LIMIT`: more is not read of a configuration file either.
             Self::Configuration => super::TEXT_LIMIT,
             // An initrd with all firmware and graphics drivers has some 300 MiB, an rpm database as much.
             Self::Image => 384 << 20,
-            // libcrypto and haproxy have 3 to 6 MiB.
-            Self::Program => 8 << 20,
+            // libcrypto and haproxy have 3 to 6 MiB, ICU's tables, which libxml2 links to, 30.
+            Self::Program => 40 << 20,
             // Storage and network drivers have less than 2 MiB; the larger ones drive graphics cards.
             Self::Module => 2 << 20,
         }
     }
 
     /// Bytes of all files of the class that are kept. Together 1 GiB at the most; a usual server takes a tenth.
-    pub(super) fn total_limit(self) -> u64 {
+    pub(crate) fn total_limit(self) -> u64 {
         match self {
             // /etc of a large server has 30 MiB; /proc and sos_commands of a sosreport 100 MiB.
             Self::Configuration => 192 << 20,
@@ -69,7 +69,7 @@ const ROOT_FILE_LIMIT: u64 = 1 << 20;
 
 /// Whether, and why, the file of that name and size is kept. The name is as in the archive: the root may be some
 /// directories below its start, and is not known yet.
-pub(super) fn interest(name: &[u8], len: u64) -> Option<Interest> {
+pub(crate) fn interest(name: &[u8], len: u64) -> Option<Interest> {
     let mut rest = name;
     for above in 0..=MAX_PREFIX {
         while let Some(stripped) = rest.strip_prefix(b"/").or_else(|| rest.strip_prefix(b"./")) {
@@ -92,7 +92,8 @@ pub(super) fn interest(name: &[u8], len: u64) -> Option<Interest> {
 }
 
 /// Directories that are kept whole, as configuration.
-const CONFIGURATION: [&[u8]; 53] = [
+pub(crate) const CONFIGURATION: [&[u8]; 54] = [
+    b"bootproof-collect/",
     b"etc/",
     b"run/",
     b"proc/",
@@ -149,13 +150,13 @@ const CONFIGURATION: [&[u8]; 53] = [
 ];
 
 /// Folders of the administrator's own scripts, among which there may be large programs.
-const SCRIPTS: [&[u8]; 3] = [b"usr/local/bin/", b"usr/local/sbin/", b"root/bin/"];
+pub(crate) const SCRIPTS: [&[u8]; 3] = [b"usr/local/bin/", b"usr/local/sbin/", b"root/bin/"];
 
 /// Bytes of a script that is kept.
 const SCRIPT_LIMIT: u64 = 256 * 1024;
 
 /// Directories of the administrator's own packages, and of SUSE's vendor settings, kept as configuration.
-const LOCAL: [&[u8]; 5] = [
+pub(crate) const LOCAL: [&[u8]; 5] = [
     b"usr/etc/",
     b"usr/local/lib/sysctl.d/",
     b"usr/local/lib/systemd/",
@@ -164,7 +165,7 @@ const LOCAL: [&[u8]; 5] = [
 ];
 
 /// Directories whose files are all kept, as images.
-const IMAGES: [&[u8]; 7] = [
+pub(crate) const IMAGES: [&[u8]; 7] = [
     b"boot/",
     b"efi/",
     b"var/lib/rpm/",
@@ -175,7 +176,7 @@ const IMAGES: [&[u8]; 7] = [
 ];
 
 /// Single files and beginnings of names that are kept, as configuration.
-const FILES: [&[u8]; 14] = [
+pub(crate) const FILES: [&[u8]; 14] = [
     b"usr/lib/os-release",
     b"lib/os-release",
     b"usr/lib/locale/C.utf8/LC_CTYPE",
@@ -193,7 +194,7 @@ const FILES: [&[u8]; 14] = [
 ];
 
 /// Programs that are looked at: what a system cannot do without, and services that speak TLS.
-const PROGRAMS: [&[u8]; 63] = [
+pub(crate) const PROGRAMS: [&[u8]; 63] = [
     b"NetworkManager",
     b"agetty",
     b"apache2",
@@ -313,14 +314,14 @@ fn module_tree(inside: &[u8], base: &[u8]) -> Option<Interest> {
     }
 }
 
-/// `lib`, `lib64`, `lib32`, with or without `usr` and a Debian triplet, and where programs keep their own.
+/// `lib`, `lib64`, `lib32`, `libexec`, with or without `usr` and a Debian triplet, and where programs keep their own.
 fn is_shared_library(directory: &[u8], base: &[u8]) -> bool {
     let named =
         base.starts_with(b"ld-") || base.starts_with(b"ld.") || memchr::memmem::find(base, b".so").is_some();
     let inside = strip_usr(directory);
     let inside = inside.strip_prefix(b"local/").unwrap_or(inside);
     let library =
-        inside.starts_with(b"lib/") || inside.starts_with(b"lib64/") || inside.starts_with(b"lib32/");
+        [&b"lib/"[..], b"lib64/", b"lib32/", b"libexec/"].iter().any(|start| inside.starts_with(start));
     // Not the plug-ins of desktops and interpreters: two levels below `lib` at the most.
     // Software outside the distribution, which ld.so.conf names.
     let optional = directory.starts_with(b"opt/") && base.starts_with(b"lib");

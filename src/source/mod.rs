@@ -6,7 +6,7 @@
 
 mod decode;
 pub mod directory;
-mod interest;
+pub(crate) mod interest;
 pub mod memory;
 mod open;
 mod resolve;
@@ -351,6 +351,13 @@ impl Tree {
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.live
+    }
+
+    /// Whether the input is a sosreport, which holds files by choice: what is not there says nothing. What
+    /// `bootproof collect` packs has the same outputs of commands, and with them a list of all names.
+    #[must_use]
+    pub fn is_report(&self) -> bool {
+        self.exists("sos_commands") && !self.exists(tar::MANIFEST)
     }
 
     /// The room on the file system that holds the directory at `path`; none if the input does not say.

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
 
 use super::decode::{self, Compression, Decoded};
 use super::directory::Directory;
-use super::tar::{Archive, is_tar};
+use super::tar::{Archive, MANIFEST, is_tar};
 use super::{Backend, SourceError, escape_bytes};
 
 /// Bytes at the start of a file that tell what it is; the mark that lies farthest in is that of ISO 9660, at 32 KiB.
@@ -94,7 +94,10 @@ fn regular(file: File, name: &str) -> Result<Box<dyn Backend>, SourceError> {
     let compression = Compression::of(&start);
     if compression == Compression::None {
         if !is_tar(&start) {
-            return Err(unsupported(name, foreign(&start)));
+            return match collection_behind(&start) {
+                Some(_) => stream(file, name),
+                None => Err(unsupported(name, foreign(&start))),
+            };
         }
         return Ok(Box::new(Archive::of_file(Arc::new(file), len, name)?));
     }
@@ -106,13 +109,17 @@ fn regular(file: File, name: &str) -> Result<Box<dyn Backend>, SourceError> {
 
 fn stream(input: impl Read + Send + 'static, name: &str) -> Result<Box<dyn Backend>, SourceError> {
     let failed = |error: std::io::Error| open_error(name, &error);
-    let (start, input) = peeked(decode::buffered(input), START).map_err(failed)?;
+    let (start, mut input) = peeked(decode::buffered(input), START).map_err(failed)?;
     if start.is_empty() {
-        return Err(unsupported(name, "it is empty".to_owned()));
+        let reason =
+            "it is empty: what was to write it has written nothing, and may have said why on its stderr";
+        return Err(unsupported(name, reason.to_owned()));
     }
-    let compression = Compression::of(&start);
+    let mut compression = Compression::of(&start);
     if compression == Compression::None && !is_tar(&start) {
-        return Err(unsupported(name, foreign(&start)));
+        let behind = collection_behind(&start).ok_or_else(|| unsupported(name, foreign(&start)))?;
+        std::io::copy(&mut (&mut input).take(behind as u64), &mut std::io::sink()).map_err(failed)?;
+        compression = Compression::of(start.get(behind..).unwrap_or_default());
     }
     let input = decode::decoded(decode::buffered(input), compression).map_err(failed)?;
     let input = with_tar_inside(input, compression, name)?;
@@ -151,6 +158,26 @@ fn peeked<R: Read + Send + 'static>(
     Ok((start, again.chain(input)))
 }
 
+/// Where a collection begins behind text that came before it: what a login script prints on the way of `ssh HOST sh -s`.
+fn collection_behind(start: &[u8]) -> Option<usize> {
+    let plain = memchr::memmem::find_iter(start, MANIFEST);
+    let plain = plain.filter(|at| start.get(*at..).is_some_and(is_tar));
+    // A member's name is no text; gzip's first bytes and those of zstd are none either.
+    let marks: [&[u8]; 2] = [b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"];
+    let packed = marks.iter().filter_map(|mark| memchr::memmem::find(start, mark));
+    let at = plain.chain(packed).min()?;
+    is_text(start.get(..at)?).then_some(at)
+}
+
+/// Whether this is what programs print for people.
+fn is_text(bytes: &[u8]) -> bool {
+    let is_printed = |byte: &u8| *byte >= b' ' || matches!(byte, b'\n' | b'\r' | b'\t' | 0x1b | 0x07 | 0x08);
+    !bytes.is_empty() && bytes.iter().all(is_printed)
+}
+
+/// Characters of a text that are shown.
+const SHOWN: usize = 100;
+
 /// What a file that is no tar may be, and what to do instead.
 fn foreign(start: &[u8]) -> String {
     let at = |offset: usize, mark: &[u8]| start.get(offset..).is_some_and(|rest| rest.starts_with(mark));
@@ -182,6 +209,15 @@ fn foreign(start: &[u8]) -> String {
     if start.iter().take(512).all(|byte| *byte == 0) {
         return "it begins with zeros, as an empty tar archive does".to_owned();
     }
+    if is_text(start.get(..512).unwrap_or(start)) {
+        let lines = start.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let first = lines.into_iter().find(|line| !line.is_empty()).unwrap_or_default();
+        let shown: String = escape_bytes(first).chars().take(SHOWN).collect();
+        return format!(
+            "it starts with text: `{shown}`; if that is the output of a command, the command has printed this instead \
+             of a tar; else give the root directory of a mounted system, or a tar of it"
+        );
+    }
     "its first bytes are no tar header; give the root directory of a mounted system, or a tar of it"
         .to_owned()
 }
@@ -203,7 +239,8 @@ mod tests {
         assert!(with(510, b"\x55\xaa").contains("a raw disk image"));
         assert!(with(1080, b"\x53\xef").contains("an ext file system"));
         assert!(with(0, b"070701").contains("bootproof initrd list"));
-        assert!(with(0, b"hello").contains("no tar header"));
+        assert!(with(0, b"hello\x01").contains("no tar header"));
+        assert!(foreign(b"\n sh: tar: not found\n").starts_with("it starts with text: `sh: tar: not found`"));
         assert!(foreign(&[]).contains("zeros"));
     }
 

@@ -15,7 +15,7 @@ use crate::initrd::module::{ModuleFile, read_modinfo};
 use crate::place::Place;
 
 /// Drivers whose version is asked for: Amazon's Elastic Network Adapter, and Intel's virtual function.
-const DRIVERS: [&str; 2] = ["ena", "ixgbevf"];
+pub(crate) const DRIVERS: [&str; 2] = ["ena", "ixgbevf"];
 
 /// Bytes that a compressed module may unpack to; these have less than 1 MiB.
 const MODULE_LIMIT: u64 = 16 << 20;

@@ -33,6 +33,8 @@ pub(super) enum Data {
     Passed(u64),
     /// The archive breaks off before their end.
     Cut,
+    /// The archive is a collection, which has left them out.
+    Left,
     /// What has no contents.
     Nothing,
     /// Another name of the member at that index in the order of the archive, once it is known.

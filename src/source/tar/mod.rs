@@ -7,6 +7,7 @@
 //! Of members of one name the last wins, as when the archive is unpacked. Names with `..` in them are passed over, and
 //! a leading slash is taken off (GNU tar does both). An archive that breaks off still gives what came before.
 
+mod collected;
 mod content;
 mod index;
 mod pax;
@@ -23,6 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tar::Header;
 
+pub(super) use self::collected::MANIFEST;
+use self::collected::{Gap, Part};
 use self::content::{FileInput, Slice, Sparse};
 use self::index::{Builder, Data, Entry, Found, Index, Kept, Rejected, SparseData};
 use self::walk::{Input, Kind, Member, Walk};
@@ -40,6 +43,7 @@ pub(super) struct Archive {
     index: Index,
     origin: Origin,
     damage: Vec<Damage>,
+    gaps: Vec<Gap>,
 }
 
 /// Where contents that are not in memory come from.
@@ -69,6 +73,11 @@ impl Archive {
         let mut intake = Intake::default();
         while let Some(member) = walk.next_member() {
             let end = member.position.saturating_add(member.stored);
+            if collected::part(&member).is_some() && end <= len {
+                let data = keep(&mut walk, &member, Data::Nothing);
+                intake.add(member, data);
+                continue;
+            }
             let data = match (member.kind, end > len) {
                 (Kind::File, true) => Data::Cut,
                 (Kind::File, false) => whereabouts(&member, Data::At(member.position)),
@@ -142,7 +151,17 @@ impl Archive {
                 Err(unreadable(format!("it is a hard link to `{target}`, which is not in the archive")))
             }
             (Data::Cut, _) => Err(unreadable("the archive breaks off inside it".to_owned())),
+            (Data::Left, _) => Err(unreadable("it was not packed when the system was collected".to_owned())),
             (Data::Nothing | Data::At(_), _) => Err(unreadable("it has no contents".to_owned())),
+        }
+    }
+
+    /// What is said of a name that the archive does not have.
+    fn missing(&self, path: &Path) -> LookupError {
+        let shown = display_path(path);
+        match self.gaps.iter().find(|gap| gap.may_hold(path.as_os_str().as_bytes())) {
+            Some(gap) => LookupError::Unreadable { path: shown, reason: gap.reason.to_owned() },
+            None => LookupError::Absent { path: shown },
         }
     }
 
@@ -191,10 +210,18 @@ struct Intake {
     rejected: Vec<(String, Rejected)>,
     rejected_in_all: usize,
     kept: [u64; Interest::COUNT],
+    gaps: Vec<Gap>,
 }
 
 impl Intake {
     fn add(&mut self, member: Member, data: Data) {
+        if let (Some(part), Data::Kept(bytes)) = (collected::part(&member), &data) {
+            match part {
+                // What was packed comes later in the archive, and counts instead.
+                Part::Names => collected::names(bytes.as_ref()).for_each(|own| self.add(own, Data::Left)),
+                Part::Gaps => self.gaps = collected::gaps(bytes.as_ref()),
+            }
+        }
         let name = escape_bytes(&member.path);
         if let Err(why) = self.builder.add(member, data) {
             self.rejected_in_all += 1;
@@ -265,7 +292,7 @@ impl Intake {
                 incomplete: false,
             });
         }
-        Ok(Archive { index, origin, damage: notes })
+        Ok(Archive { index, origin, damage: notes, gaps: self.gaps })
     }
 }
 
@@ -326,7 +353,7 @@ impl Backend for Archive {
         match self.index.find(path.as_os_str().as_bytes()) {
             Found::Entry(entry) => Ok(entry.node()),
             Found::Implied => Ok(Node { kind: NodeKind::Directory, len: 0, mode: 0o755, uid: 0, mtime: 0 }),
-            Found::Nothing => Err(LookupError::Absent { path: display_path(path) }),
+            Found::Nothing => Err(self.missing(path)),
         }
     }
 
@@ -337,8 +364,16 @@ impl Backend for Archive {
                 found: super::kind_name(&entry.node().kind),
                 wanted: "a directory",
             }),
-            Found::Entry(_) | Found::Implied => Ok(self.index.list(path.as_os_str().as_bytes())),
-            Found::Nothing => Err(LookupError::Absent { path: display_path(path) }),
+            Found::Entry(_) | Found::Implied => {
+                match self.gaps.iter().find(|gap| gap.path == path.as_os_str().as_bytes()) {
+                    Some(gap) => Err(LookupError::Unreadable {
+                        path: display_path(path),
+                        reason: gap.reason.to_owned(),
+                    }),
+                    None => Ok(self.index.list(path.as_os_str().as_bytes())),
+                }
+            }
+            Found::Nothing => Err(self.missing(path)),
         }
     }
 
@@ -350,7 +385,7 @@ impl Backend for Archive {
                 found: "a directory",
                 wanted: "a regular file",
             }),
-            Found::Nothing => Err(LookupError::Absent { path: display_path(path) }),
+            Found::Nothing => Err(self.missing(path)),
         }
     }
 
