@@ -40,6 +40,7 @@ pub mod drivers;
 pub mod dropped;
 pub mod facts;
 pub mod finding;
+pub mod fix;
 pub mod fleet;
 pub mod initrd;
 pub mod known;

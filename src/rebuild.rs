@@ -116,6 +116,16 @@ impl Rebuild {
         })
     }
 
+    /// Asks for more modules.
+    pub fn add(&mut self, drivers: &[String]) {
+        for driver in drivers {
+            if !self.drivers.contains(driver) {
+                self.drivers.push(driver.clone());
+            }
+        }
+        self.forgotten.retain(|driver| !self.drivers.contains(driver));
+    }
+
     /// What builds it, where the drivers stand in the builder's settings already if it takes none as arguments.
     #[must_use]
     pub fn command(&self) -> String {

@@ -13,6 +13,7 @@ mod diff;
 mod emit;
 mod explain;
 mod facts;
+mod fix;
 mod fleet;
 mod initrd;
 mod man;
@@ -74,6 +75,7 @@ Examples:
   bootproof check                                This machine: as it is, and on the usual platforms
   bootproof check host.tar.zst --output host.html
   bootproof boot /mnt/sysimage --target vmware   The boot alone, step by step
+  bootproof fix /mnt/sysimage --target kvm       Patches and a script that mend it
   bootproof diff before.tar.zst /                What a change did, and what it broke
   bootproof triage console.log                   Why did it not come up?
   bootproof fleet reports/ --output fleet.html   Many hosts' JSON reports on one page
@@ -88,6 +90,7 @@ enum Command {
     Boot(boot::BootArgs),
     Diff(diff::DiffArgs),
     Triage(triage::TriageArgs),
+    Fix(fix::FixArgs),
     Fleet(fleet::FleetArgs),
     Facts(facts::FactsArgs),
     Initrd(initrd::InitrdArgs),
@@ -129,6 +132,7 @@ pub fn run() -> ExitCode {
         Command::Boot(args) => boot::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Triage(args) => triage::run(&args),
+        Command::Fix(args) => fix::run(&args),
         Command::Fleet(args) => fleet::run(&args),
         Command::Facts(args) => facts::run(&args),
         Command::Initrd(args) => initrd::run(&args),

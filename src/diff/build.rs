@@ -52,7 +52,7 @@ impl DiffReport {
         mistakes.dedup();
         let report = Self {
             schema: SCHEMA,
-            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            tool: Tool::this(),
             before: summary(before),
             after: summary(after),
             targets: targets.iter().map(TargetSummary::from).collect(),

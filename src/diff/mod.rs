@@ -5,7 +5,7 @@ mod copies;
 mod findings;
 #[cfg(test)]
 mod tests;
-mod unified;
+pub(crate) mod unified;
 
 use schemars::JsonSchema;
 use serde::Serialize;

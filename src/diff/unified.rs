@@ -61,6 +61,14 @@ pub(super) fn of(path: &str, before: Option<&[u8]>, after: Option<&[u8]>) -> Dif
     Difference::Text(bounded(&text))
 }
 
+/// The difference in unified form; none if there is nothing in it to show.
+pub(crate) fn text(path: &str, before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
+    match of(path, before, after) {
+        Difference::Text(text) => Some(text),
+        Difference::Binary | Difference::SecretsOnly | Difference::LineEndsOnly => None,
+    }
+}
+
 /// Each line escaped by itself and ended.
 fn joined(lines: &[String]) -> String {
     let mut text = String::new();

@@ -31,6 +31,16 @@ use crate::target::Target;
 /// Version of the report's shape; goes up when a field changes its meaning or goes away.
 pub const SCHEMA: &str = "bootproof-report/1";
 
+/// Text of the audited system on one line, with what a terminal or a shell's comment would act on written as escapes.
+pub(crate) fn one_line(text: &str) -> String {
+    escape::shown(text)
+}
+
+/// The same for text of several lines.
+pub(crate) fn harmless_lines(text: &str) -> String {
+    escape::shown_lines(text)
+}
+
 /// What of a report a page or a text shows. The JSON report is the same for both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {

@@ -15,7 +15,7 @@ pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
 }
 
 /// `1 problem`, `3 problems`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }
