@@ -37,6 +37,7 @@ leave() {
 trap leave EXIT
 trap 'exit 1' HUP INT TERM
 
+# shellcheck disable=SC2012 # names the folder itself, and find(1) of busybox prints no inodes
 inode() { ls -di "$1/." 2>/dev/null | awk '{ print $1 }'; }
 
 # Puts the kernel's file systems into ROOT, as the tools in it expect them; those that are there already stay.
@@ -182,7 +183,7 @@ needed=0
 # Counts the room that the copy and the new image of one initrd take.
 room_for() {
 	[ -f "$root/$1" ] || return 0
-	size=$(ls -ln "$root/$1" | awk '{ print int(($5 + 1023) / 1024) }')
+	size=$(($(wc -c <"$root/$1") / 1024 + 1))
 	[ -e "$(copy_of "$1")" ] || needed=$((needed + size))
 	[ "${largest:-0}" -ge "$size" ] || largest=$size
 }
@@ -213,8 +214,9 @@ rebuild() {
 	if [ "$mode" = check ]; then
 		[ -d "$root/lib/modules/$2" ] || [ -d "$root/usr/lib/modules/$2" ] ||
 			stop "there are no modules of kernel $2 in $root/lib/modules, which /$1 is for"
-		[ -d "$root/$(dirname "$1")" ] && { [ "$7" = new ] || [ -e "$root/$1" ]; } ||
-			stop "/$1 is not there; mount the system's /boot on $root/boot first"
+		there="$root/$1"
+		[ "$7" = old ] || there=$(dirname "$there")
+		[ -e "$there" ] || stop "/$1 is not there; mount the system's /boot on $root/boot first"
 		inside "command -v $4 >/dev/null" || stop "there is no $4 in the system, which builds /$1"
 		room_for "$1"
 		return 0
