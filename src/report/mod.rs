@@ -9,6 +9,7 @@ mod hostile;
 pub mod html;
 pub mod json;
 pub mod markdown;
+mod page;
 pub(crate) mod prose;
 pub mod read;
 #[cfg(test)]

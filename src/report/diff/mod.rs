@@ -3,8 +3,9 @@
 mod text;
 mod view;
 
+use super::page::{self, Page};
 use super::text::Colour;
-use super::{markdown as page, templates};
+use super::{markdown as tickets, templates};
 use crate::diff::DiffReport;
 use view::DiffView;
 
@@ -14,11 +15,12 @@ const MARKDOWN: [(&str, &str); 3] = [
     ("fix.md", include_str!("../../../reports/fix.md")),
 ];
 
-const HTML: [(&str, &str); 3] = [
-    ("diff.html", include_str!("../../../reports/diff.html")),
-    ("findings.html", include_str!("../../../reports/findings.html")),
-    ("report.css", include_str!("../../../reports/report.css")),
-];
+const PAGE: Page = Page {
+    template: "diff.html",
+    parts: &[("diff.html", include_str!("../../../reports/diff.html"))],
+    style: include_str!("../../../reports/diff.css"),
+    script: "",
+};
 
 /// The comparison for a terminal.
 #[must_use]
@@ -31,7 +33,7 @@ pub fn text(report: &DiffReport, colour: Colour) -> String {
 /// # Errors
 /// A mistake in the built-in template, which the tests exclude.
 pub fn markdown(report: &DiffReport) -> tera::TeraResult<String> {
-    Ok(page::fitted(&templates::fill("diff.md", &MARKDOWN, &DiffView::of(report))?))
+    Ok(tickets::fitted(&templates::fill("diff.md", &MARKDOWN, &DiffView::of(report))?))
 }
 
 /// The comparison as one page.
@@ -39,5 +41,5 @@ pub fn markdown(report: &DiffReport) -> tera::TeraResult<String> {
 /// # Errors
 /// A mistake in the built-in templates, which the tests exclude.
 pub fn html(report: &DiffReport) -> tera::TeraResult<String> {
-    templates::fill("diff.html", &HTML, &DiffView::of(report))
+    page::render(&PAGE, &DiffView::of(report))
 }

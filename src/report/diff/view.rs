@@ -20,12 +20,16 @@ const MOST_NAMES: usize = 4;
 pub(super) struct DiffView {
     pub(super) version: &'static str,
     pub(super) findings_title: &'static str,
+    /// The two machines by their names: `web1`, `web1 → web2`.
+    pub(super) name: String,
     pub(super) before: SystemView,
     pub(super) after: SystemView,
     pub(super) verdict: Verdict,
     pub(super) headline: String,
     pub(super) tally: String,
     pub(super) next: String,
+    /// The anchor of the finding that [`DiffView::next`] is about.
+    pub(super) next_at: Option<String>,
     pub(super) limits: Vec<String>,
     pub(super) targets: Vec<TargetView>,
     /// Boots that go otherwise, those alike for several targets together.
@@ -56,7 +60,6 @@ pub(super) struct SystemView {
 pub(super) struct TargetView {
     pub(super) index: usize,
     pub(super) name: String,
-    pub(super) has_findings: bool,
 }
 
 /// A boot that goes otherwise.
@@ -146,14 +149,16 @@ impl DiffView {
         Self {
             version: report.tool.version,
             findings_title: "What the change brings",
+            name: name(report),
             before: system(&report.before),
             after: system(&report.after),
             verdict: report.verdict,
             headline: headline(report),
             tally: tally(report, &view.tally),
             next: next(report),
+            next_at: view.next_at,
             limits: report.limits.iter().map(|limit| shown(limit)).collect(),
-            targets: targets(report, &view.groups),
+            targets: targets(report),
             boots,
             same_boots: match same {
                 0 => String::new(),
@@ -185,15 +190,21 @@ fn as_report(report: &DiffReport, findings: Vec<Finding>) -> Report {
     Report::build(parts, None)
 }
 
+fn name(report: &DiffReport) -> String {
+    let name =
+        |side: &super::super::SystemSummary| shown(side.system.hostname.as_deref().unwrap_or(&side.source));
+    let (before, after) = (name(&report.before), name(&report.after));
+    if before == after { before } else { format!("{before} → {after}") }
+}
+
 fn system(summary: &super::super::SystemSummary) -> SystemView {
     SystemView { source: shown(&summary.source), system: shown(&system_words(&summary.system)) }
 }
 
-fn targets(report: &DiffReport, groups: &[Group]) -> Vec<TargetView> {
+fn targets(report: &DiffReport) -> Vec<TargetView> {
     let view = |(index, target): (usize, &super::super::TargetSummary)| TargetView {
         index,
         name: shown(&target.name),
-        has_findings: groups.iter().any(|group| group.target_indices.contains(&index)),
     };
     report.targets.iter().enumerate().map(view).collect()
 }

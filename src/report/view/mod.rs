@@ -35,6 +35,8 @@ pub(super) struct View {
     pub(super) findings_title: &'static str,
     /// What the user called the system.
     pub(super) source: String,
+    /// The machine's name; where it has none, [`View::source`].
+    pub(super) name: String,
     /// The system in words: `CentOS release 6.10 (Final), x86_64`.
     pub(super) system: String,
     pub(super) verdict: Verdict,
@@ -55,6 +57,8 @@ pub(super) struct View {
     pub(super) tally: String,
     /// What to do now, in one or two sentences.
     pub(super) next: String,
+    /// The anchor of the finding that [`View::next`] is about.
+    pub(super) next_at: Option<String>,
 }
 
 /// Number of problems of one severity.
@@ -72,7 +76,7 @@ impl View {
         let by_entry = boots::by_entry(&report.boots);
         let ways = chains::Ways::of(&by_entry);
         let entries = boots::entries(&by_entry);
-        let groups = findings::groups(report);
+        let groups = findings::groups(report, &entries);
         let counts = counts(&groups);
         let places = groups.iter().map(|group| group.places.len().saturating_add(group.more_places)).sum();
         let tally = tally(&counts, places);
@@ -81,6 +85,7 @@ impl View {
             whole: part == Part::Whole,
             findings_title: "Findings",
             source: shown(&report.system.source),
+            name: shown(report.system.system.hostname.as_deref().unwrap_or(&report.system.source)),
             system: shown(&system_words(&report.system.system)),
             verdict: report.verdict,
             headline: headline(report),
@@ -89,6 +94,7 @@ impl View {
             entries,
             not_evaluated: findings::needs(&report.not_evaluated),
             next: next(report, &groups, part),
+            next_at: worst(&groups).map(|group| group.anchor.clone()),
             groups,
             counts,
             tally,
@@ -185,10 +191,14 @@ pub(super) fn system_words(system: &System) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
+/// The problem to mend first; none if there is nothing that has to be.
+fn worst(groups: &[Group]) -> Option<&Group> {
+    groups.first().filter(|group| group.severity <= Severity::High)
+}
+
 fn next(report: &Report, groups: &[Group], part: Part) -> String {
-    let worst = groups.first().filter(|group| group.severity <= Severity::High);
     let is_open = |boot: &Boot| boot.outcome == Outcome::Unknown;
-    match (report.verdict, worst) {
+    match (report.verdict, worst(groups)) {
         (_, Some(group)) => {
             format!("mend `{rule}` first (`bootproof explain {rule}` says more), then check again", rule = group.rule)
         }
