@@ -31,6 +31,7 @@
 //! `simulate` no rule, and a rule no file. Nothing here writes to the system it looks at or runs a program of it.
 
 pub mod agents;
+pub mod baseline;
 pub mod changes;
 pub mod cli;
 pub mod collect;
@@ -55,3 +56,4 @@ pub mod simulate;
 pub mod source;
 pub mod target;
 pub mod triage;
+pub mod waivers;

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::args::{FailOn, ReportArgs, RuleArgs, SystemArgs, TargetArgs};
-use super::emit;
+use super::args::{FailOn, Format, ReportArgs, RuleArgs, SystemArgs, TargetArgs};
+use super::emit::{self, Outputs};
 use super::progress::Progress;
-use crate::report::{Part, Parts, Report, SystemSummary, TargetSummary, Verdict};
+use crate::report::{Parts, Report, Run, SystemSummary, TargetSummary, Verdict};
 use crate::rules::Input;
 use crate::simulate;
 use crate::target;
@@ -36,12 +36,13 @@ Examples:
   bootproof check /mnt/sysimage --target kvm
   bootproof check --target all --fail-on blocker
   bootproof check host.tar.xz -t vmware -t kvm -o host.html -o host.json
+  bootproof check rootfs -t kvm -q -o bootproof.sarif -o bootproof.junit.xml
   bootproof collect | ssh root@db1 sh -s | bootproof check - -t proxmox";
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     // What was typed wrong is said before any work is done.
-    let files = emit::formats(&args.report)?;
+    let outputs = Outputs::of(&args.report, "check", &Format::ALL)?;
     let targets = target::select(&args.targets.targets)?;
     let rules = super::rules::load(&args.rules.rules)?;
     let progress = Progress::start("starting");
@@ -61,8 +62,11 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         findings: evaluation.findings,
         not_evaluated: evaluation.not_evaluated,
     };
-    let report = Report::build(parts, args.fail_on.severity());
-    emit::emit(&report, Part::Whole, &files, args.report.format)?;
+    let gate = args.fail_on.severity();
+    let report = Report::build(parts, gate);
+    let root = emit::root_of(&args.system.system);
+    let run = Run { report: &report, rules: &rules, targets: &targets, gate, root };
+    outputs.write(|format, colour| emit::render_run(&run, format, colour))?;
     let failed = report.verdict == Verdict::Fail;
     Ok(ExitCode::from(if failed { super::FOUND } else { super::NOTHING_FOUND }))
 }

@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::args::{FailOn, Format, ReportArgs, RuleArgs, TargetArgs, parse_size};
+use super::emit::{self, Outputs};
 use super::progress::Progress;
-use super::{emit, output};
 use crate::changes::Side;
 use crate::diff::DiffReport;
 use crate::facts::Limits;
@@ -54,7 +54,7 @@ Examples:
 /// Runs the subcommand.
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     // What was typed wrong is said before any work is done.
-    let files = emit::formats(&args.report)?;
+    let outputs = Outputs::of(&args.report, "diff", &Format::COMMON)?;
     let stdin = Path::new("-");
     if args.before == stdin && args.after == stdin {
         anyhow::bail!("BEFORE and AFTER are both `-`: only one of them can come on stdin");
@@ -71,11 +71,7 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
         let _ = writeln!(anstream::stderr(), "warning: rule `{rule}` could not be evaluated: {mistake}");
     }
     let report = compared.report;
-    for (path, format) in files {
-        output::write_file(path, &render(&report, format, text::Colour::Plain)?)?;
-    }
-    let format = args.report.format.unwrap_or(Format::Text);
-    output::print(&render(&report, format, text::Colour::Styled)?)?;
+    outputs.write(|format, colour| render(&report, format, colour))?;
     let failed = report.verdict == Verdict::Fail;
     Ok(ExitCode::from(if failed { super::FOUND } else { super::NOTHING_FOUND }))
 }
@@ -95,5 +91,6 @@ fn render(report: &DiffReport, format: Format, colour: text::Colour) -> anyhow::
         Format::Json => json::render_any(report).context("cannot render the comparison as JSON"),
         Format::Markdown => diff::markdown(report).context("cannot render the comparison as Markdown"),
         Format::Html => diff::html(report).context("cannot render the comparison as HTML"),
+        Format::Sarif | Format::Junit => emit::unsupported(format),
     }
 }

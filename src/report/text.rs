@@ -304,13 +304,7 @@ fn fix(fix: &FixView, room: usize) -> String {
             lines.join("\n")
         }
         FixView::Advice { text } => wrapped(text, room).join("\n"),
-        FixView::Replace { path, line, with } => {
-            let place = line.map_or_else(|| format!("`{path}`"), |line| format!("line {line} of `{path}`"));
-            match with {
-                Some(with) => format!("write {place} as\n{with}"),
-                None => format!("delete {place}"),
-            }
-        }
+        FixView::Replace { .. } => fix.told(),
     }
 }
 

@@ -32,6 +32,11 @@ impl Fingerprint {
     }
 }
 
+/// A fingerprint without the number that tells findings of the same line apart: which of them it is, is all one.
+pub(crate) fn base(fingerprint: &str) -> &str {
+    fingerprint.split('-').next().unwrap_or(fingerprint)
+}
+
 /// FNV-1a with 128 bits (draft-eastlake-fnv): stable over versions and machines, which std's hasher is not.
 fn hash(fields: &[Option<&str>]) -> u128 {
     // The leading byte ends the field before, and tells a missing one from an empty one; neither is in UTF-8.

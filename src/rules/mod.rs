@@ -17,7 +17,7 @@ mod check;
 mod definition;
 mod error;
 mod eval;
-mod fingerprint;
+pub(crate) mod fingerprint;
 pub mod fixture;
 mod functions;
 mod load;

@@ -238,7 +238,7 @@ fn place(report: &Report, entries: &[Entry], findings: &[&Finding]) -> Option<Pl
 }
 
 /// `etc/fstab:7:1`, with what is known of it.
-fn located(at: &Place) -> String {
+pub(in super::super) fn located(at: &Place) -> String {
     let mut text = shown(&at.path);
     for number in [at.line, at.line.and(at.column)].into_iter().flatten() {
         text.push_str(&format!(":{number}"));

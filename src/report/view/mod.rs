@@ -12,8 +12,8 @@ use serde::Serialize;
 
 pub(super) use boots::{Cell, Entry, TargetRow};
 pub(super) use chains::{Chain, Said, StepState, StepView, Way};
-pub(super) use findings::{Group, Message, Need, PlaceView, Snippet, needs};
-pub(super) use remedies::FixView;
+pub(super) use findings::{Group, Message, Need, PlaceView, Snippet, located, needs};
+pub(super) use remedies::{FixView, told};
 
 use super::escape::shown;
 use super::prose::{counted, listed};
