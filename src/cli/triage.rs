@@ -10,9 +10,9 @@ use clap::{Args, ValueHint};
 use clap_complete::ArgValueCompleter;
 
 use super::args::{Format, ReportArgs, SystemArgs};
+use super::complete;
 use super::emit::{self, Outputs};
 use super::progress::Progress;
-use super::complete;
 use crate::report::text::Colour;
 use crate::report::triage as render;
 use crate::rules::Input;
