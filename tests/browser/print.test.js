@@ -16,11 +16,11 @@ for (const name of ordinary) {
       const { folded, cut, screenOnly } = await page.evaluate(() => {
         const seen = [...document.querySelectorAll('main *')].filter((element) => element.checkVisibility());
         const hides = (element) => getComputedStyle(element).overflowX !== 'visible';
-        const isSign = (element) => element.closest('svg, .vh, caption');
+        const isUnseen = (element) => element.closest('svg') || getComputedStyle(element).clipPath !== 'none';
         return {
           folded: [...document.querySelectorAll('details > :not(summary)')]
             .filter((element) => !element.checkVisibility()).map((element) => element.outerHTML.slice(0, 80)),
-          cut: seen.filter((element) => !isSign(element) && (element.getBoundingClientRect().right > innerWidth + 1
+          cut: seen.filter((element) => !isUnseen(element) && (element.getBoundingClientRect().right > innerWidth + 1
             || (hides(element) && element.scrollWidth > element.clientWidth + 1))).map((element) => element.outerHTML.slice(0, 80)),
           screenOnly: [...document.querySelectorAll('nav, .filters, button, .skip')]
             .filter((element) => element.checkVisibility()).map((element) => element.className),
