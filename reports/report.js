@@ -75,7 +75,7 @@ class Filter {
     this.bar = bar;
     this.text = byId('filter.text');
     this.severities = all('[type=checkbox]', bar);
-    this.choices = { target: byId('filter.target'), entry: byId('filter.entry'), state: byId('filter.state') };
+    this.choices = { target: byId('filter.target'), entry: byId('filter.entry') };
     this.found = byId('filter.found');
     this.reset = byId('filter.reset');
     const jumps = new Map(all('.contents a').map((link) => [link.hash.slice(1), link.parentElement]));
@@ -96,12 +96,11 @@ class Filter {
 
   /** What is asked for. */
   wanted() {
-    const { target, entry, state } = this.choices;
+    const { target, entry } = this.choices;
     return {
       severities: new Set(this.severities.filter((box) => box.checked).map((box) => box.value)),
       target: target?.selectedOptions[0].dataset.index,
       entry: entry?.value || undefined,
-      state: state?.value || undefined,
       words: this.text.value.toLowerCase().split(/\s+/).filter(Boolean),
     };
   }
@@ -177,7 +176,6 @@ class Finding {
     this.element = element;
     this.jump = jump;
     this.severity = element.dataset.severity;
-    this.state = element.dataset.state;
     this.places = all('[data-targets]', element).map((place) => ({
       element: place,
       targets: place.dataset.targets.split(' '),
@@ -196,7 +194,7 @@ class Finding {
 
   /** Shows what is wanted of it; gives the number of places that are. */
   apply(wanted) {
-    const isWanted = wanted.severities.has(this.severity) && (!wanted.state || wanted.state === this.state);
+    const isWanted = wanted.severities.has(this.severity);
     if (wanted.words.length) this.readTexts();
     const missing = wanted.words.filter((word) => !this.text.includes(word));
     let shown = 0;

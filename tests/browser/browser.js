@@ -40,7 +40,7 @@ export async function open(url, { viewport = desktop, ...options } = {}) {
     if (['error', 'warning'].includes(message.type())) trouble.push(`${message.type()}: ${message.text()}`);
   });
   page.on('pageerror', (error) => trouble.push(`exception: ${error.message}`));
-  await page.goto(url);
+  await page.goto(url, { timeout: 60_000 });
   return { page, trouble, close: () => context.close() };
 }
 
