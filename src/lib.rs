@@ -16,7 +16,9 @@
 //! Facts + Boots
 //!   │  rules/     YAML rules, CEL conditions, Tera messages -> Findings
 //!   ▼
-//! Report          one value; report/ renders it: text, HTML, Markdown, JSON
+//!   │  waivers/, baseline   which of them are accepted or known, so that a gate does not count them
+//!   ▼
+//! Report          one value; report/ renders it: text, HTML, Markdown, JSON, SARIF, JUnit XML
 //! ```
 //!
 //! Two systems, or one before and after a change, go this way twice; `changes/` then says what differs, as facts for the
@@ -45,6 +47,7 @@ pub mod fix;
 pub mod fleet;
 pub mod initrd;
 pub mod known;
+pub mod mistake;
 mod parameters;
 pub mod parse;
 pub mod place;

@@ -1,6 +1,5 @@
 //! `bootproof diff`: what a change does to a system.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,13 +8,17 @@ use clap::Args;
 
 use super::args::{FailOn, Format, ReportArgs, RuleArgs, TargetArgs, parse_size};
 use super::emit::{self, Outputs};
+use super::gate::{self, WaiverArgs};
 use super::progress::Progress;
+use super::warn;
 use crate::changes::Side;
 use crate::diff::DiffReport;
 use crate::facts::Limits;
+use crate::finding::Finding;
 use crate::report::{Verdict, diff, json, text};
 use crate::source::Tree;
 use crate::target::{self, Target};
+use crate::waivers::Names;
 
 /// Compares two systems, or one before and after a change: what breaks by it, what it mends, which files differ.
 #[derive(Debug, Args)]
@@ -39,6 +42,9 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
 
+    #[command(flatten)]
+    pub(crate) waivers: WaiverArgs,
+
     /// Exit with 1 when a finding of this severity or worse is new, or is about the change itself. What was there
     /// before does not count.
     #[arg(long, value_name = "SEVERITY", value_enum, default_value = "high")]
@@ -61,14 +67,22 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     }
     let targets = target::select(&args.targets.targets)?;
     let rules = super::rules::load(&args.rules.rules)?;
+    let names = Names { rules: &rules, targets: &targets };
+    let waivers = args.waivers.read(&[&args.before, &args.after], &names)?;
+    let today = gate::today()?;
     let progress = Progress::start("starting");
     let before = args.read(&args.before, "BEFORE", &targets, &progress)?;
     let after = args.read(&args.after, "AFTER", &targets, &progress)?;
     progress.stage("comparing");
-    let compared = DiffReport::compare(&before, &after, &rules, &targets, args.fail_on.severity());
+    // Which waivers are over or unused is told by `check`: what a change does away with needs no waiver any more.
+    let waive = |findings: &mut [Finding]| {
+        waivers.apply(findings, today);
+    };
+    let gate = args.fail_on.severity();
+    let compared = DiffReport::compare_with(&before, &after, &rules, &targets, gate, &waive);
     drop(progress);
     for (rule, mistake) in &compared.mistakes {
-        let _ = writeln!(anstream::stderr(), "warning: rule `{rule}` could not be evaluated: {mistake}");
+        warn(&format!("rule `{rule}` could not be evaluated: {mistake}"));
     }
     let report = compared.report;
     outputs.write(|format, colour| render(&report, format, colour))?;

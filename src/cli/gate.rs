@@ -56,24 +56,19 @@ impl WaiverArgs {
     }
 }
 
-/// The baseline at `path`, with a warning about what speaks against it.
-pub(super) fn baseline<'a>(
-    path: &Path,
-    system: &crate::facts::system::System,
-    targets: impl Iterator<Item = &'a str>,
-) -> anyhow::Result<Baseline> {
-    let baseline = Baseline::read(path).context("cannot use the baseline")?;
-    for doubt in baseline.doubts(system, targets) {
-        warn(&doubt);
-    }
-    Ok(baseline)
+/// The baseline at `path`.
+pub(super) fn baseline(path: &Path) -> anyhow::Result<Baseline> {
+    Baseline::read(path).context("cannot use the baseline")
 }
 
 /// Today, in UTC.
 pub(super) fn today() -> anyhow::Result<Date> {
     let since_1970 = match std::env::var(EPOCH) {
         Ok(seconds) => {
-            let seconds = seconds.trim().parse().with_context(|| format!("{EPOCH} is no number of seconds: `{seconds}`"))?;
+            let seconds = seconds
+                .trim()
+                .parse::<u64>()
+                .with_context(|| format!("{EPOCH} is no number of seconds: `{seconds}`"))?;
             Duration::from_secs(seconds)
         }
         Err(_) => SystemTime::now()
@@ -86,7 +81,10 @@ pub(super) fn today() -> anyhow::Result<Date> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the waivers are the user's own file, no part of the audited system")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the waivers are the user's own file, no part of the audited system"
+)]
 fn read(path: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(SIZE_LIMIT.saturating_add(1)).read_to_string(&mut text)?;

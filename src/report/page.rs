@@ -13,12 +13,13 @@ use tera::{Context, TeraResult};
 use super::templates;
 
 /// What all pages are made of.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("page.html", include_str!("../../reports/page.html")),
     ("parts.html", include_str!("../../reports/parts.html")),
     ("findings.html", include_str!("../../reports/findings.html")),
     ("filters.html", include_str!("../../reports/filters.html")),
     ("place.html", include_str!("../../reports/place.html")),
+    ("set-aside.html", include_str!("../../reports/set-aside.html")),
 ];
 const STYLE: &str = include_str!("../../reports/report.css");
 const SCRIPT: &str = include_str!("../../reports/report.js");

@@ -1,5 +1,6 @@
 //! The report for a terminal: findings drawn as rustc draws them, at 80 columns, readable without colour.
 
+pub(super) mod lines;
 mod matrix;
 mod trace;
 
@@ -51,6 +52,7 @@ pub fn render(report: &Report, colour: Colour) -> String {
         out.push_str(&finding(group));
         out.push('\n');
     }
+    lines::listed(&mut out, "Waived or known, so that they do not count", &view.set_aside);
     not_evaluated(&mut out, &view);
     summary(&mut out, &view);
     finish(out, colour)

@@ -6,13 +6,13 @@ use crate::finding::Finding;
 
 /// Stamps findings, and tells apart those that would have the same fingerprint, by their order.
 #[derive(Debug, Default)]
-pub(super) struct Fingerprint {
+pub(crate) struct Fingerprint {
     seen: HashMap<u128, u32>,
 }
 
 impl Fingerprint {
     /// Fills in the fingerprint: rule, target, entry, path and the line's text, but not its number.
-    pub(super) fn stamp(&mut self, mut finding: Finding) -> Finding {
+    pub(crate) fn stamp(&mut self, mut finding: Finding) -> Finding {
         let text = finding.snippet.as_deref().map(str::trim);
         let fields = [
             Some(finding.rule.as_str()),

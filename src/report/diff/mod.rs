@@ -9,10 +9,11 @@ use super::{markdown as tickets, templates};
 use crate::diff::DiffReport;
 use view::DiffView;
 
-const MARKDOWN: [(&str, &str); 3] = [
+const MARKDOWN: [(&str, &str); 4] = [
     ("diff.md", include_str!("../../../reports/diff.md")),
     ("findings.md", include_str!("../../../reports/findings.md")),
     ("fix.md", include_str!("../../../reports/fix.md")),
+    ("set-aside.md", include_str!("../../../reports/set-aside.md")),
 ];
 
 const PAGE: Page = Page {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::build::Parts;
 use super::super::escape::{shown, shown_lines};
 use super::super::prose::{counted, listed};
-use super::super::view::{Count, Group, Need, View, system_words};
+use super::super::view::{Count, Group, Line, Need, View, system_words};
 use super::super::{Part, Report, Verdict};
 use crate::changes::{BootDirection, FileStatus, FileSubject};
 use crate::diff::{BootDiff, BootSide, CopyDiff, DiffReport, FileDiff, Which};
@@ -38,6 +38,8 @@ pub(super) struct DiffView {
     pub(super) same_boots: String,
     pub(super) groups: Vec<Group>,
     pub(super) counts: Vec<Count>,
+    /// What counts for nothing, since it is waived.
+    pub(super) set_aside: Vec<Line>,
     pub(super) gone: Vec<Line>,
     pub(super) undecided: Vec<Open>,
     pub(super) unchanged: Vec<Line>,
@@ -87,16 +89,6 @@ pub(super) struct OutcomeView {
     pub(super) outcome: Outcome,
     /// `boots`, `fails at root-device`, `cannot be told`.
     pub(super) label: String,
-}
-
-/// A finding on one line: those of one rule and severity together.
-#[derive(Debug, Serialize)]
-pub(super) struct Line {
-    pub(super) severity: Severity,
-    pub(super) rule: String,
-    pub(super) title: String,
-    /// `etc/fstab:3, etc/crypttab:1`.
-    pub(super) places: String,
 }
 
 /// A finding of which nobody knows whether it is new or gone.
@@ -167,9 +159,10 @@ impl DiffView {
             },
             groups: view.groups,
             counts: view.counts,
-            gone: lines(&report.findings.gone),
+            set_aside: view.set_aside,
+            gone: Line::all(&report.findings.gone),
             undecided: undecided(report),
-            unchanged: lines(&report.findings.unchanged),
+            unchanged: Line::all(&report.findings.unchanged),
             files,
             open_files: open,
             copies: report.initrd_copies.iter().map(copy).collect(),
@@ -268,46 +261,10 @@ fn label(side: &BootSide) -> String {
     }
 }
 
-/// Findings on a line each: those of one rule and severity together.
-fn lines(findings: &[Finding]) -> Vec<Line> {
-    let mut lines: Vec<(Line, Vec<String>)> = Vec::new();
-    for finding in findings {
-        let place = shown(&finding.at.to_string());
-        let alike = |(line, _): &&mut (Line, Vec<String>)| {
-            line.rule == finding.rule && line.severity == finding.severity
-        };
-        match lines.iter_mut().find(alike) {
-            Some((_, places)) if places.contains(&place) => {}
-            Some((_, places)) => places.push(place),
-            None => lines.push((line(finding), vec![place])),
-        }
-    }
-    lines.sort_by(|(a, _), (b, _)| (a.severity, &a.rule).cmp(&(b.severity, &b.rule)));
-    lines.into_iter().map(|(line, places)| Line { places: few(&places), ..line }).collect()
-}
-
-/// The first places, and how many there are more.
-fn few(places: &[String]) -> String {
-    let first = places.get(..MOST_NAMES).unwrap_or(places).join(", ");
-    match places.len().saturating_sub(MOST_NAMES) {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
-}
-
-fn line(finding: &Finding) -> Line {
-    Line {
-        severity: finding.severity,
-        rule: shown(&finding.rule),
-        title: shown(&finding.title),
-        places: shown(&finding.at.to_string()),
-    }
-}
-
 fn undecided(report: &DiffReport) -> Vec<Open> {
     let mut open: Vec<Open> = Vec::new();
     for item in &report.findings.undecided {
-        let (line, needs) = (line(&item.finding), shown(&item.needs));
+        let (line, needs) = (Line::of(&item.finding), shown(&item.needs));
         let alike = |other: &&Open| {
             (&other.line.rule, &other.line.places, other.of) == (&line.rule, &line.places, item.of)
         };
@@ -437,7 +394,8 @@ fn tally(report: &DiffReport, new: &str) -> String {
 }
 
 fn next(report: &DiffReport) -> String {
-    let counted = report.findings.change.iter().chain(&report.findings.new);
+    let counted =
+        report.findings.change.iter().chain(&report.findings.new).filter(|finding| finding.counts());
     let worst =
         counted.filter(|finding| finding.severity <= Severity::High).min_by_key(|finding| finding.severity);
     match worst {

@@ -125,7 +125,7 @@ fn waived_and_known_findings_are_skipped_with_the_reason() {
         message("kvm", "initrd-lacks-disk-driver"),
         "waived until 2027-06-30: replaced in June (bootproof.toml:3)"
     );
-    assert_eq!(message("system", "tls-version-not-supported"), "known: it is in the baseline");
+    assert_eq!(message("system", "tls-version-not-supported"), "known: the baseline has it");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use serde_sarif::sarif::{
 };
 
 use super::escape::shown;
+use super::view::system_words;
 use super::{Run, json as json_report};
 use places::Places;
 use rules::Rules;
@@ -104,10 +105,13 @@ fn summary(run: &Run<'_>) -> BTreeMap<String, Value> {
         })
     });
     let fields = [
-        ("system", json!(report.system)),
+        ("source", json!(shown(&report.system.source))),
+        ("system", json!(shown(&system_words(&report.system.system)))),
         ("targets", json!(report.targets)),
         ("boots", Value::Array(boots.collect())),
         ("summary", json!(report.summary)),
+        ("waived", json!(report.waived)),
+        ("baseline", json!(report.baseline)),
         ("verdict", json!(report.verdict)),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -149,10 +149,10 @@ pub(in super::super) struct Need {
     pub(in super::super) rules: Vec<String>,
 }
 
-/// Groups findings, which are sorted worst first, by rule, then by place. A group is as bad as its worst finding.
+/// Groups findings that count, which are sorted worst first, by rule, then by place. A group is as bad as its worst finding.
 pub(super) fn groups(report: &Report, entries: &[Entry]) -> Vec<Group> {
     let mut by_rule: Vec<Vec<&Finding>> = Vec::new();
-    for finding in &report.findings {
+    for finding in report.findings.iter().filter(|finding| finding.counts()) {
         let alike = |group: &&mut Vec<&Finding>| {
             group.first().is_some_and(|other| (&other.rule, &other.title) == (&finding.rule, &finding.title))
         };

@@ -6,6 +6,7 @@
 mod boots;
 mod chains;
 mod findings;
+mod lines;
 mod remedies;
 
 use serde::Serialize;
@@ -13,6 +14,7 @@ use serde::Serialize;
 pub(super) use boots::{Cell, Entry, TargetRow};
 pub(super) use chains::{Chain, Said, StepState, StepView, Way};
 pub(super) use findings::{Group, Message, Need, PlaceView, Snippet, located, needs};
+pub(super) use lines::{Line, state};
 pub(super) use remedies::{FixView, told};
 
 use super::escape::shown;
@@ -50,8 +52,10 @@ pub(super) struct View {
     pub(super) ways: Vec<Way>,
     /// Findings of one rule, worst first.
     pub(super) groups: Vec<Group>,
+    /// Findings that count for nothing, since they are waived or known.
+    pub(super) set_aside: Vec<Line>,
     pub(super) not_evaluated: Vec<Need>,
-    /// Number of problems of each severity, worst first.
+    /// Number of problems of each severity that count, worst first.
     pub(super) counts: Vec<Count>,
     /// `3 problems: 2 blocker, 1 high`; `nothing found`.
     pub(super) tally: String,
@@ -79,7 +83,12 @@ impl View {
         let groups = findings::groups(report, &entries);
         let counts = counts(&groups);
         let places = groups.iter().map(|group| group.places.len().saturating_add(group.more_places)).sum();
-        let tally = tally(&counts, places);
+        let tally = match lines::tally(report) {
+            aside if aside.is_empty() => tally(&counts, places),
+            aside => {
+                format!("{}; {aside}", tally(&counts, places).replace("nothing found", "nothing that counts"))
+            }
+        };
         Self {
             version: report.tool.version,
             whole: part == Part::Whole,
@@ -92,6 +101,7 @@ impl View {
             targets: boots::rows(report, &by_entry, &ways),
             ways: ways.views(&entries),
             entries,
+            set_aside: lines::set_aside(report),
             not_evaluated: findings::needs(&report.not_evaluated),
             next: next(report, &groups, part),
             next_at: worst(&groups).map(|group| group.anchor.clone()),
@@ -217,6 +227,9 @@ fn next(report: &Report, groups: &[Group], part: Part) -> String {
         }
         (Verdict::Pass, None) if report.boots.iter().any(is_open) => {
             "settle the steps that are unknown; until then nobody can say that it boots".to_owned()
+        }
+        (Verdict::Pass, None) if report.findings.iter().any(|finding| !finding.counts()) => {
+            "nothing new stands in the way; what is waived or known remains to be mended".to_owned()
         }
         (Verdict::Pass, None) if !report.not_evaluated.is_empty() => {
             "look at what could not be decided; the missing files may hold a surprise".to_owned()
