@@ -40,7 +40,7 @@ pub struct Dracut {
     /// `add_dracutmodules` and `force_add_dracutmodules`.
     pub add_dracutmodules: Vec<Named>,
     /// `omit_dracutmodules`.
-    pub omit_dracutmodules: Vec<Named>,
+    pub omit_dracutmodules: Vec<OmittedModule>,
     /// `install_items`: further files.
     pub install_items: Vec<Named>,
     /// `hostonly`: only what this machine needs. Null if no file sets it; the built-in value is `no`.
@@ -76,11 +76,24 @@ pub struct OmittedDriver {
     pub name: String,
     /// The drivers of disks and file systems that bootproof knows and that it covers.
     pub covers: Vec<String>,
+    /// The text of the line; null if the word was put together from several lines.
+    pub line: Option<String>,
+}
+
+/// A module of dracut's that is left out of the image.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct OmittedModule {
+    /// Where.
+    pub at: Place,
+    /// Its name.
+    pub name: String,
+    /// The text of the line; null if the word was put together from several lines.
+    pub line: Option<String>,
 }
 
 impl OmittedDriver {
     /// dracut matches whole names (`^name$`, dracut.sh).
-    fn new(named: Named) -> Self {
+    fn new(named: Named, line: Option<String>) -> Self {
         let expression = format!("^(?:{})$", named.name);
         let regex = regex::RegexBuilder::new(&expression).size_limit(1 << 20).build();
         let mut covers: Vec<String> = match regex {
@@ -93,7 +106,7 @@ impl OmittedDriver {
         };
         covers.sort();
         covers.dedup();
-        Self { at: named.at, name: named.name, covers }
+        Self { at: named.at, name: named.name, covers, line }
     }
 }
 
@@ -153,12 +166,16 @@ pub fn gather(gather: &Gather<'_>) -> Dracut {
         modules: modules(gather),
         add_drivers: reader.names("add_drivers", true),
         force_drivers: reader.names("force_drivers", true),
-        omit_drivers: reader.names("omit_drivers", true).into_iter().map(OmittedDriver::new).collect(),
+        omit_drivers: reader.lines("omit_drivers", true, OmittedDriver::new),
         drivers: reader.names("drivers", true),
         filesystems: reader.names("filesystems", true),
         dracutmodules: reader.names("dracutmodules", false),
         add_dracutmodules: reader.names("add_dracutmodules", false),
-        omit_dracutmodules: reader.names("omit_dracutmodules", false),
+        omit_dracutmodules: reader.lines("omit_dracutmodules", false, |named, line| OmittedModule {
+            at: named.at,
+            name: named.name,
+            line,
+        }),
         install_items: reader.names("install_items", false),
         hostonly: reader.setting("hostonly"),
         is_hostonly: false,
@@ -228,12 +245,33 @@ impl Reader<'_> {
     }
 
     fn names(&self, variable: &str, are_modules: bool) -> Vec<Named> {
+        self.lines(variable, are_modules, |named, _| named)
+    }
+
+    /// What `item` makes of each name of a list and of the line that it stands in.
+    fn lines<T>(
+        &self,
+        variable: &str,
+        are_modules: bool,
+        item: impl Fn(Named, Option<String>) -> T,
+    ) -> Vec<T> {
         let named = |word: ListWord| {
             let at = self.place(*word.origins.first()?)?;
+            let line = self.line(&word);
             let name = if are_modules { word.text.replace('-', "_") } else { word.text };
-            Some(Named { name, at })
+            Some(item(Named { name, at }, line))
         };
         dracut_conf::list(self.vars, variable).words.into_iter().filter_map(named).collect()
+    }
+
+    /// The text of the line in which a word stands alone and whole.
+    fn line(&self, word: &ListWord) -> Option<String> {
+        let [origin] = word.origins.as_slice() else { return None };
+        let assignment = self.vars.get(origin.file)?.assignments.get(origin.assignment)?;
+        let bytes = &self.files.get(origin.file)?.bytes;
+        let index = usize::try_from(assignment.span.line.checked_sub(1)?).ok()?;
+        let line = std::str::from_utf8(bytes).ok()?.lines().nth(index)?;
+        line.contains(&word.text).then(|| line.to_owned())
     }
 
     fn setting(&self, variable: &str) -> Option<Setting> {

@@ -13,7 +13,7 @@ use crate::parse::lvm_devices;
 use crate::place::Place;
 use crate::source::File;
 
-pub use filter::{Filter, Pattern, Verdict, VerdictFor, judge_names};
+pub use filter::{AroundBracket, Filter, Pattern, Verdict, VerdictFor, judge_names};
 pub(super) use groups::compare_disks;
 pub use groups::{PhysicalVolume, VolumeGroup};
 
@@ -129,7 +129,8 @@ pub fn gather(gather: &Gather<'_>, lvm2_version: Known<Option<String>>) -> Lvm {
     let partitions = filter::partitions(&volume_groups, devices_file.as_ref());
     let filters = ["filter", "global_filter"].into_iter().filter_map(|name| {
         let (file, set) = get(&format!("devices/{name}"))?;
-        Some(Filter::new(name, &set.values, set.span.at(&file.path), &partitions))
+        let around_bracket = AroundBracket::of(&file.bytes, set.span.line, name);
+        Some(Filter { around_bracket, ..Filter::new(name, &set.values, set.span.at(&file.path), &partitions) })
     });
     let built_in = configs.iter().find_map(|(_, config)| config.default_of("devices/use_devicesfile"));
     let uses_devices_file = match (&devices_file, get("devices/use_devicesfile"), built_in) {

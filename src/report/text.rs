@@ -1,6 +1,5 @@
 //! The report for a terminal: findings drawn as rustc draws them, at 80 columns, readable without colour.
 
-pub(super) mod lines;
 mod matrix;
 mod trace;
 
@@ -52,7 +51,6 @@ pub fn render(report: &Report, colour: Colour) -> String {
         out.push_str(&finding(group));
         out.push('\n');
     }
-    lines::listed(&mut out, "Waived or known, so that they do not count", &view.set_aside);
     not_evaluated(&mut out, &view);
     summary(&mut out, &view);
     finish(out, colour)
@@ -306,7 +304,13 @@ fn fix(fix: &FixView, room: usize) -> String {
             lines.join("\n")
         }
         FixView::Advice { text } => wrapped(text, room).join("\n"),
-        FixView::Replace { .. } => fix.told(),
+        FixView::Replace { path, line, with } => {
+            let place = line.map_or_else(|| format!("`{path}`"), |line| format!("line {line} of `{path}`"));
+            match with {
+                Some(with) => format!("write {place} as\n{with}"),
+                None => format!("delete {place}"),
+            }
+        }
     }
 }
 

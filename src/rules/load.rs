@@ -155,9 +155,7 @@ impl Loader<'_> {
         let at = self.place(file.at.as_ref(), &file, &scope);
         let entry = self.entry(file.entry.as_ref(), file.on, &scope);
         let severity = self.severity(&file.severity, &scope);
-        let mut tera = Tera::new();
-        tera.autoescape_on([shell::COMMAND, shell::LINE]);
-        tera.set_escape_fn(shell::mark);
+        let mut tera = template::engine();
         let mut used = BTreeSet::new();
         self.template(&mut tera, MESSAGE, &file.message, &scope, &mut used);
         let mut fix = Vec::new();

@@ -93,10 +93,7 @@ impl VariableResolver for Names {
 
 impl Templates {
     fn new() -> Self {
-        let mut tera = Tera::new();
-        tera.autoescape_on([shell::COMMAND, shell::LINE]);
-        tera.set_escape_fn(shell::mark);
-        Self { tera, used: BTreeSet::new() }
+        Self { tera: template::engine(), used: BTreeSet::new() }
     }
 
     /// The template `name` with the values of `names`.

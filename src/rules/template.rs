@@ -3,12 +3,15 @@
 //! Tera reports syntax errors itself but knows no types, so the names inside `{{ }}` and `{% %}` are found here and
 //! looked up in the same schemas as those of the conditions.
 
+mod words;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use tera::{ErrorKind, Tera};
 
 use super::check::{Issue, Scope, quoted, suggest};
+use super::shell;
 use super::types::{Kind, Type, Types};
 
 /// Words of Tera's own language that are no names.
@@ -46,6 +49,15 @@ const WORDS: &[&str] = &[
     "super",
     "true",
 ];
+
+/// An engine for the templates of one rule.
+pub(super) fn engine() -> Tera {
+    let mut tera = Tera::new();
+    tera.autoescape_on([shell::COMMAND, shell::LINE]);
+    tera.set_escape_fn(shell::mark);
+    tera.register_filter("without_words", words::without_words);
+    tera
+}
 
 /// Adds the template to `tera` under `name`, checks what it reads, and notes its top-level names in `used`.
 ///

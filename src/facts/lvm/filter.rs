@@ -26,10 +26,32 @@ pub struct Filter {
     pub name: String,
     /// Where it is set.
     pub at: Place,
+    /// The line up to the bracket that opens the list, and what follows it; null where they stand in different lines.
+    pub around_bracket: Option<AroundBracket>,
     /// Its patterns in order.
     pub patterns: Vec<Pattern>,
     /// What it makes of the partitions of the first disk, by the kind of name that disks have.
     pub verdicts: Vec<VerdictFor>,
+}
+
+/// A line with a list, divided behind the bracket that opens it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AroundBracket {
+    /// The line's beginning, the bracket included.
+    pub before: String,
+    /// The rest of it.
+    pub after: String,
+}
+
+impl AroundBracket {
+    /// The line of the setting `name`, which is at `line` of the file.
+    pub(super) fn of(bytes: &[u8], line: u32, name: &str) -> Option<Self> {
+        let index = usize::try_from(line.checked_sub(1)?).ok()?;
+        let text = std::str::from_utf8(bytes).ok()?.lines().nth(index)?;
+        let (start, value) = text.split_once('=').filter(|(start, _)| start.trim().ends_with(name))?;
+        let (between, after) = value.split_once('[')?;
+        between.trim().is_empty().then(|| Self { before: format!("{start}={between}["), after: after.to_owned() })
+    }
 }
 
 /// A pattern of a filter.
@@ -90,6 +112,7 @@ impl Filter {
         Self {
             name: name.to_owned(),
             at,
+            around_bracket: None,
             verdicts: verdicts.collect(),
             patterns: compiled.into_iter().map(|(pattern, _)| pattern).collect(),
         }
