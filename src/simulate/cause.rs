@@ -36,6 +36,8 @@ pub enum Cause {
     NeedsInitrd,
     /// `root-device`: it is /usr, which the initrd mounts as well, that is missing.
     UsrMissing,
+    /// `root-device`: systemd in the initrd waits without end for the swap that `resume=` names.
+    ResumeMissing,
     /// `root-filesystem`: the driver is not there, or does not load.
     NoDriver,
     /// `root-filesystem`: `rootfstype=` asks for another type.

@@ -5,6 +5,7 @@ use super::stack::{Layer, Stack};
 use crate::initrd::Kind;
 use crate::parse::device_spec::{DeviceName, DeviceSpec};
 use crate::parse::mdadm;
+use crate::place::Place;
 use crate::simulate::devices::{Copy, Machine, Resolution};
 use crate::simulate::{Cause, State, Step, StepName};
 
@@ -14,6 +15,9 @@ const PERSISTENT: [&str; 3] =
 
 /// What makes links for UUIDs where rules of another name do (mkinitcpio's systemd hook, SLES 10, RHEL 5).
 const BLKID: [&str; 4] = ["sbin/blkid", "usr/sbin/blkid", "bin/blkid", "usr/bin/blkid"];
+
+/// What makes systemd in the initrd wait for the device of `resume=` (systemd-hibernate-resume-generator(8)).
+const RESUME_GENERATOR: &str = "systemd-hibernate-resume-generator";
 
 impl<'a> Root<'a> {
     /// The step on `machine`.
@@ -35,14 +39,27 @@ impl<'a> Root<'a> {
         }
         let own = match self.resolve(spec, machine) {
             Resolution::Exists { why, .. } => {
-                let note = self.resume_gone(machine).unwrap_or_default();
-                Step::ok(step, format!("root={raw} {why}{note}"), at)
+                let Some((resume, at_resume)) = self.resume_gone(machine) else {
+                    return self.with_usr(Step::ok(step, format!("root={raw} {why}"), at), machine);
+                };
+                if self.kind() == Kind::Dracut && self.view.has_named(RESUME_GENERATOR) {
+                    let detail = format!("resume={resume} does not exist: the initrd waits for it without end");
+                    return Step::fails(step, detail, Some(at_resume.clone())).because(Cause::ResumeMissing);
+                }
+                let note = "the initrd waits for it and goes on without it";
+                Step::ok(step, format!("root={raw} {why}; resume={resume} does not exist: {note}"), at)
             }
             Resolution::Missing { why } => return Step::fails(step, format!("root={raw} {why}"), at),
             Resolution::Unknown { needs } => {
                 Step::unknown(step, format!("whether root={raw} exists is not known without {needs}"), at)
             }
         };
+        self.with_usr(own, machine)
+    }
+
+    /// The step of root itself, unless /usr, which the initrd mounts as well, is not there.
+    fn with_usr(&self, own: Step, machine: &Machine<'a>) -> Step {
+        let step = StepName::RootDevice;
         match self.usr_device(machine) {
             Some((State::Fails, detail, mount)) => {
                 Step::fails(step, detail, Some(mount.at.clone())).because(Cause::UsrMissing)
@@ -94,14 +111,14 @@ impl<'a> Root<'a> {
         memchr::memmem::find(script, b"blkid -l -t").is_some()
     }
 
-    /// A swap to resume from that is not there: it is waited for, and the boot goes on without it (initramfs-tools'
-    /// `local-premount/resume`; dracut's `parse-resume.sh`, "Cancelling resume operation").
-    fn resume_gone(&self, machine: &Machine<'a>) -> Option<String> {
-        let resume = self.arguments.value("resume").filter(|_| !self.arguments.has("noresume"))?;
-        match machine.resolve(&DeviceSpec::parse_root(resume)) {
-            Resolution::Missing { .. } => Some(format!(
-                "; resume={resume} does not exist: the initrd waits for it and goes on without it"
-            )),
+    /// A swap to resume from that is not there, and where it is named. It is waited for, and the boot goes on without it
+    /// (initramfs-tools' `local-premount/resume`; dracut's `parse-resume.sh`, "Cancelling resume operation"), unless systemd's
+    /// generator has made root wait for the resume and that for the device: dracut has lifted the limit of time for it.
+    fn resume_gone(&self, machine: &Machine<'a>) -> Option<(&str, &Place)> {
+        let resume = self.arguments.last("resume").filter(|_| !self.arguments.has("noresume"))?;
+        let value = resume.value.as_deref()?;
+        match machine.resolve(&DeviceSpec::parse_root(value)) {
+            Resolution::Missing { .. } => Some((value, &resume.at)),
             _ => None,
         }
     }

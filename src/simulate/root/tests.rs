@@ -267,6 +267,12 @@ fn dracut_waits_for_all_that_is_named() {
         ("swap gone", lab("rd.lvm.lv=vg/swap", LVM), "dracut waits for the logical volume vg/swap"),
         ("header gone", lab("rd.luks.uuid=luks-cc", LVM), "dracut waits for the LUKS volume luks-cc"),
         ("resume gone", lab("resume=UUID=zz", LVM), "boots"),
+        (
+            "resume gone, systemd",
+            lab("resume=UUID=zz", LVM)
+                .inside("usr/lib/systemd/system-generators/systemd-hibernate-resume-generator", "program"),
+            "resume=UUID=zz does not exist: the initrd waits for it without end",
+        ),
     ]);
 }
 
