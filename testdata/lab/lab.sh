@@ -2,7 +2,7 @@
 # Builds the boot lab, boots every case and records what happened, on a Debian 12 machine as root:
 #   LAB=DIR testdata/lab/lab.sh            everything: every part, every case
 #   LAB=DIR testdata/lab/lab.sh --quick    about eight boots of the main part, from nothing
-#   LAB=DIR testdata/lab/lab.sh PART...    only these parts: main firmware mounts network
+#   LAB=DIR testdata/lab/lab.sh PART...    only these parts: main firmware mounts network fixes
 # It can be stopped and started again: what is in $LAB is not made twice, what is recorded is not booted twice.
 set -eu
 # What is mounted in the chroots must not outlive the lab, not even when it is killed.
@@ -23,7 +23,7 @@ fi
 
 quick=
 [ "${1:-}" != --quick ] || { quick=--quick; shift; set -- main; }
-[ $# -gt 0 ] || set -- main firmware mounts network
+[ $# -gt 0 ] || set -- main firmware mounts network fixes
 for part in "$@"; do
     if [ "$part" = main ]; then
         # shellcheck disable=SC2086 -- no argument at all when it is not the quick mode

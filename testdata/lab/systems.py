@@ -12,7 +12,8 @@ from place import Failed, KERNELS, LOGS, SYSTEMS, fresh, in_system, mirror, shel
 
 STORAGE = "lvm2 mdadm cryptsetup multipath-tools thin-provisioning-tools xfsprogs btrfs-progs e2fsprogs dosfstools"
 PACKERS = "zstd lz4 xz-utils bzip2 lzop kmod udev busybox cpio"
-INITRAMFS = f"initramfs-tools cryptsetup-initramfs multipath-tools-boot {STORAGE} {PACKERS}"
+WHOLE = "systemd-sysv dbus grub2-common"  # what makes a system of them that could boot by itself
+INITRAMFS = f"initramfs-tools cryptsetup-initramfs multipath-tools-boot {STORAGE} {PACKERS} {WHOLE}"
 
 # name -> suite, packages; `like` copies a system that is there already and adds packages, `into` adds them to it
 TABLE = {
@@ -24,11 +25,11 @@ TABLE = {
         packages="grub-pc-bin grub-efi-amd64-bin grub-efi-amd64-signed shim-signed grub-common grub2-common systemd-boot-efi syslinux-common "
         "sbsigntool mtools dosfstools e2fsprogs xfsprogs btrfs-progs busybox-static",
     ),
-    "debian12-dracut": dict(like="debian12", packages="dracut systemd-sysv dbus"),
+    "debian12-dracut": dict(like="debian12", packages="dracut"),
     "debian11": dict(suite="bullseye", packages=f"linux-image-amd64 linux-image-cloud-amd64 {INITRAMFS}"),
-    "debian11-dracut": dict(like="debian11", packages="dracut systemd-sysv dbus"),
+    "debian11-dracut": dict(like="debian11", packages="dracut"),
     "debian13": dict(suite="trixie", packages=f"linux-image-amd64 linux-image-cloud-amd64 {INITRAMFS}"),
-    "debian13-dracut": dict(like="debian13", packages="dracut systemd-sysv dbus"),
+    "debian13-dracut": dict(like="debian13", packages="dracut"),
     "ubuntu24": dict(suite="noble", packages=f"linux-image-virtual {INITRAMFS}"),
     "ubuntu22": dict(suite="jammy", packages=f"linux-image-virtual {INITRAMFS}"),
 }

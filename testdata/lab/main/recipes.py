@@ -47,6 +47,10 @@ for key in ("deb12", "deb12c", "deb13", "deb13c", "deb11", "deb11c"):
     dracut(f"{key}-dracut", key)
 
 # --- for one machine
+for machine in ("ahci", "nvme", "virtio-blk"):
+    hosted(f"deb12-dep-{machine}", "deb12", machine, "initramfs-tools")
+for machine in ("ahci", "virtio-blk"):
+    hosted(f"deb12-hostonly-{machine}", "deb12", machine, "dracut")
 hosted("deb13-dep-ahci", "deb13", "ahci", "initramfs-tools")
 hosted("deb13-dep-virtio-scsi", "deb13", "virtio-scsi", "initramfs-tools")
 hosted("deb13-hostonly-nvme", "deb13", "nvme", "dracut")
