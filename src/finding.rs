@@ -112,6 +112,26 @@ impl Fix {
     }
 }
 
+/// Why and how long a finding is accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Waived {
+    /// The reason that the waiver gives.
+    pub reason: String,
+    /// The last day on which it holds, `YYYY-MM-DD`; null: it does not end.
+    pub expires: Option<String>,
+    /// The waiver: its file as the user named it, and its line.
+    pub at: Place,
+}
+
+impl Waived {
+    /// `waived until 2027-06-30: replaced in June (bootproof.toml:3)`
+    #[must_use]
+    pub fn told(&self) -> String {
+        let until = self.expires.as_ref().map(|day| format!(" until {day}")).unwrap_or_default();
+        format!("waived{until}: {} ({})", self.reason.trim_end_matches('.'), self.at)
+    }
+}
+
 /// One problem that a rule found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
@@ -141,4 +161,16 @@ pub struct Finding {
     pub refs: Vec<String>,
     /// Stable over line shifts: a hash of rule, target, entry, path and the text of the line.
     pub fingerprint: String,
+    /// The waiver that accepts it; null if none does. What is waived does not count for the gate.
+    pub waived: Option<Waived>,
+    /// Whether the baseline has it, too. What is known does not count for the gate.
+    pub known: bool,
+}
+
+impl Finding {
+    /// Whether the gate counts it: it is neither waived nor known.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.waived.is_none() && !self.known
+    }
 }

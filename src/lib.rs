@@ -16,7 +16,9 @@
 //! Facts + Boots
 //!   │  rules/     YAML rules, CEL conditions, Tera messages -> Findings
 //!   ▼
-//! Report          one value; report/ renders it: text, HTML, Markdown, JSON
+//!   │  waivers/, baseline   which of them are accepted or known, so that a gate does not count them
+//!   ▼
+//! Report          one value; report/ renders it: text, HTML, Markdown, JSON, SARIF, JUnit XML
 //! ```
 //!
 //! Two systems, or one before and after a change, go this way twice; `changes/` then says what differs, as facts for the
@@ -31,6 +33,7 @@
 //! `simulate` no rule, and a rule no file. Nothing here writes to the system it looks at or runs a program of it.
 
 pub mod agents;
+pub mod baseline;
 pub mod changes;
 pub mod cli;
 pub mod collect;
@@ -44,6 +47,7 @@ pub mod fix;
 pub mod fleet;
 pub mod initrd;
 pub mod known;
+pub mod mistake;
 mod parameters;
 pub mod parse;
 pub mod place;
@@ -55,3 +59,4 @@ pub mod simulate;
 pub mod source;
 pub mod target;
 pub mod triage;
+pub mod waivers;

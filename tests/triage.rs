@@ -199,7 +199,7 @@ fn no_line_of_the_report_is_wider_than_a_terminal() {
         }
         render::markdown(&triage).unwrap();
         let page = render::html(&triage).unwrap();
-        assert!(!page.contains("<script") && page.contains("</html>"));
+        assert!(page.matches("<script").count() == 1 && page.contains("</html>"));
         serde_json::from_str::<serde_json::Value>(&render::to_json(&triage).unwrap()).unwrap();
     }
 }

@@ -78,9 +78,14 @@ pub(crate) struct ReportArgs {
     #[arg(long, short = 'f', value_name = "FORMAT", value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// Write a report to FILE, in the format of its extension: .html, .json, .md or .txt. Repeatable.
+    /// Write a report to FILE, in the format of its extension: .html, .json, .sarif, .xml (JUnit), .md or .txt.
+    /// Repeatable: one run writes as many as are asked for.
     #[arg(long, short = 'o', value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
+
+    /// Print nothing but what `--format` asks for: the exit code and the files speak. Errors still go to stderr.
+    #[arg(long, short = 'q')]
+    pub(crate) quiet: bool,
 }
 
 /// The forms of a report.
@@ -96,6 +101,30 @@ pub(crate) enum Format {
     /// One self-contained page.
     #[value(alias = "htm")]
     Html,
+    /// For code scanning, at GitHub and elsewhere: SARIF 2.1.0.
+    Sarif,
+    /// For CI servers: JUnit XML, one test case a rule and target.
+    Junit,
+}
+
+impl Format {
+    /// The formats of every report.
+    pub(crate) const COMMON: [Self; 4] = [Self::Text, Self::Json, Self::Markdown, Self::Html];
+    /// All formats.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Text, Self::Json, Self::Markdown, Self::Html, Self::Sarif, Self::Junit];
+
+    /// What it is called.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "JSON",
+            Self::Markdown => "Markdown",
+            Self::Html => "HTML",
+            Self::Sarif => "SARIF",
+            Self::Junit => "JUnit XML",
+        }
+    }
 }
 
 /// The forms of what is no report: a list, a table.

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use clap::Args;
 use clap_complete::ArgValueCompleter;
 
-use super::args::{ReportArgs, SystemArgs};
+use super::args::{Format, ReportArgs, SystemArgs};
+use super::complete;
+use super::emit::{self, Outputs};
 use super::progress::Progress;
-use super::{complete, emit};
 use crate::facts::Facts;
 use crate::finding::Severity;
 use crate::report::{Part, Parts, Report, SystemSummary, TargetSummary};
@@ -53,7 +54,7 @@ Exit status: 0 each default entry boots, or nobody can tell, 1 one is known not 
 
 /// Runs the subcommand. Exit code 1 when a default entry is known not to boot on one of the targets.
 pub(crate) fn run(args: &BootArgs) -> anyhow::Result<ExitCode> {
-    let files = emit::formats(&args.report)?;
+    let outputs = Outputs::of(&args.report, "boot", &Format::COMMON)?;
     let everything = ["all".to_owned()];
     let wanted = if args.targets.is_empty() { &everything } else { args.targets.as_slice() };
     let targets = target::select(wanted)?;
@@ -77,7 +78,7 @@ pub(crate) fn run(args: &BootArgs) -> anyhow::Result<ExitCode> {
         not_evaluated: Vec::new(),
     };
     let report = Report::build(parts, Some(Severity::High));
-    emit::emit(&report, Part::Boots, &files, args.report.format)?;
+    outputs.write(|format, colour| emit::render(&report, Part::Boots, format, colour))?;
     Ok(ExitCode::from(if stops { super::FOUND } else { super::NOTHING_FOUND }))
 }
 

@@ -15,6 +15,7 @@ mod explain;
 mod facts;
 mod fix;
 mod fleet;
+mod gate;
 mod initrd;
 mod man;
 mod output;
@@ -151,6 +152,12 @@ pub fn run() -> ExitCode {
         let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {error:#}");
         ExitCode::from(COULD_NOT_WORK)
     })
+}
+
+/// Says on stderr what does not keep the work from being done.
+fn warn(message: &str) {
+    // There is nowhere left to complain to when stderr is closed.
+    let _ = writeln!(anstream::stderr(), "warning: {message}");
 }
 
 #[cfg(test)]

@@ -76,14 +76,19 @@ pub(super) fn load(directories: &[PathBuf]) -> anyhow::Result<RuleSet> {
     Ok(rules)
 }
 
-/// The mistakes, each with its line and a caret.
+/// The mistakes in rules, each with its line and a caret.
 pub(super) fn told(errors: &[RuleError]) -> anyhow::Error {
+    mistakes_in("the rules", errors)
+}
+
+/// The mistakes in `what`, each with its line and a caret.
+pub(super) fn mistakes_in(what: &str, errors: &[RuleError]) -> anyhow::Error {
     let drawn: Vec<String> = errors.iter().map(|error| error.draw(true)).collect();
     let count = match errors.len() {
         1 => "is a mistake".to_owned(),
         many => format!("are {many} mistakes"),
     };
-    anyhow::anyhow!("there {count} in the rules\n\n{}", drawn.join("\n\n"))
+    anyhow::anyhow!("there {count} in {what}\n\n{}", drawn.join("\n\n"))
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {

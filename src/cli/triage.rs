@@ -9,9 +9,10 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueHint};
 use clap_complete::ArgValueCompleter;
 
-use super::args::{Format, SystemArgs};
+use super::args::{Format, ReportArgs, SystemArgs};
+use super::complete;
+use super::emit::{self, Outputs};
 use super::progress::Progress;
-use super::{complete, emit, output};
 use crate::report::text::Colour;
 use crate::report::triage as render;
 use crate::rules::Input;
@@ -38,13 +39,8 @@ pub(crate) struct TriageArgs {
     #[arg(long, short = 't', value_name = "NAME|FILE", requires = "system", add = ArgValueCompleter::new(complete::targets))]
     pub(crate) target: Option<String>,
 
-    /// The form of the report on stdout [default: text].
-    #[arg(long, short = 'f', value_name = "FORMAT", value_enum)]
-    pub(crate) format: Option<Format>,
-
-    /// Write the report to FILE, in the format of its extension: .html, .json, .md or .txt. Repeatable.
-    #[arg(long, short = 'o', value_name = "FILE")]
-    pub(crate) output: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
 
     /// A directory of your own rules; signatures are in its folder `console`. Repeatable.
     #[arg(long = "rules", value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -62,11 +58,7 @@ Exit status: 0 nothing wrong was found, 1 something was, 2 bootproof could not d
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &TriageArgs) -> anyhow::Result<ExitCode> {
-    let files = args
-        .output
-        .iter()
-        .map(|path| Ok((path.as_path(), emit::format_of(path)?)))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let outputs = Outputs::of(&args.report, "triage", &Format::COMMON)?;
     let own: Vec<&Path> = args.rules.iter().map(PathBuf::as_path).collect();
     let signatures = Signatures::load(&own).map_err(|errors| super::rules::told(&errors))?;
     let progress = Progress::start(format!("reading {}", args.log.display()));
@@ -81,10 +73,7 @@ pub(crate) fn run(args: &TriageArgs) -> anyhow::Result<ExitCode> {
     for mistake in &triage.mistakes {
         let _ = writeln!(anstream::stderr(), "warning: signature {mistake}");
     }
-    for (path, format) in files {
-        output::write_file(path, &rendered(&triage, format, Colour::Plain)?)?;
-    }
-    output::print(&rendered(&triage, args.format.unwrap_or(Format::Text), Colour::Styled)?)?;
+    outputs.write(|format, colour| rendered(&triage, format, colour))?;
     Ok(ExitCode::from(if triage.found_something() { super::FOUND } else { super::NOTHING_FOUND }))
 }
 
@@ -125,5 +114,6 @@ fn rendered(triage: &Triage, format: Format, colour: Colour) -> anyhow::Result<S
         Format::Json => render::to_json(triage).context("cannot render the triage as JSON"),
         Format::Markdown => render::markdown(triage).context("cannot render the triage as Markdown"),
         Format::Html => render::html(triage).context("cannot render the triage as HTML"),
+        Format::Sarif | Format::Junit => emit::unsupported(format),
     }
 }

@@ -33,19 +33,38 @@ impl DiffReport {
         targets: &[Target],
         gate: Option<Severity>,
     ) -> Compare {
-        let (old, new) = rayon::join(|| judge(before, rules, targets), || judge(after, rules, targets));
+        Self::compare_with(before, after, rules, targets, gate, &|_| {})
+    }
+
+    /// Compares two systems as [`Self::compare`] does, after `waive` has marked what is accepted of all that is found.
+    /// What is waived does not count.
+    #[must_use]
+    pub fn compare_with(
+        before: &Side,
+        after: &Side,
+        rules: &RuleSet,
+        targets: &[Target],
+        gate: Option<Severity>,
+        waive: &dyn Fn(&mut [Finding]),
+    ) -> Compare {
+        let (mut old, mut new) =
+            rayon::join(|| judge(before, rules, targets), || judge(after, rules, targets));
         let Comparison { changes, files, boots } = Comparison::of(before, after);
-        let change = rules.evaluate_change(&ChangeInput {
+        let mut change = rules.evaluate_change(&ChangeInput {
             facts: (&before.facts, &after.facts),
             changes: &changes,
             targets,
             boots: &boots,
             after: &after.tree,
         });
+        for evaluation in [&mut old, &mut new, &mut change] {
+            waive(&mut evaluation.findings);
+        }
         let mut findings = findings::compare(Judged::new(before, &old), Judged::new(after, &new));
         findings.change = change.findings;
         let counted: Vec<Finding> = findings.change.iter().chain(&findings.new).cloned().collect();
-        let fails = gate.is_some_and(|gate| counted.iter().any(|finding| finding.severity <= gate));
+        let fails = gate
+            .is_some_and(|gate| counted.iter().any(|finding| finding.counts() && finding.severity <= gate));
         let mut mistakes: Vec<_> =
             [old.mistakes, new.mistakes, change.mistakes].into_iter().flatten().collect();
         mistakes.sort();

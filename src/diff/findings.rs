@@ -10,7 +10,7 @@ use super::{Findings, Undecided, Which};
 use crate::changes::Side;
 use crate::finding::Finding;
 use crate::report::NotEvaluated;
-use crate::rules::Evaluation;
+use crate::rules::{Evaluation, fingerprint};
 
 /// One system and what the rules say of it.
 pub(super) struct Judged<'a> {
@@ -50,7 +50,8 @@ type Pairs = (Vec<Finding>, Vec<Finding>, Vec<Finding>);
 
 /// The findings of both, and those of each alone.
 fn pair(before: Vec<Finding>, after: Vec<Finding>) -> Pairs {
-    let by_fingerprint = |finding: &Finding| (base(&finding.fingerprint).to_owned(), String::new());
+    let by_fingerprint =
+        |finding: &Finding| (fingerprint::base(&finding.fingerprint).to_owned(), String::new());
     let by_message = |finding: &Finding| {
         let place = format!("{:?} {:?} {}", finding.target, finding.entry, finding.at.path);
         (format!("{} {place}", finding.rule), finding.message.clone())
@@ -67,11 +68,6 @@ fn pair(before: Vec<Finding>, after: Vec<Finding>) -> Pairs {
         findings.sort_by(|a, b| (a.severity, &a.at, &a.rule).cmp(&(b.severity, &b.at, &b.rule)));
     }
     (unchanged, old, new)
-}
-
-/// A fingerprint without the number that tells findings of the same line apart: which of them is gone is all one.
-fn base(fingerprint: &str) -> &str {
-    fingerprint.split('-').next().unwrap_or(fingerprint)
 }
 
 /// The findings of both that have the same key, each with its twin, and those of each alone.

@@ -44,7 +44,7 @@ pub struct DiffReport {
     pub not_evaluated: Vec<NotEvaluated>,
     /// What one input does not hold, so that parts of the two cannot be compared, a sentence each.
     pub limits: Vec<String>,
-    /// Number of findings of each severity that are new or about the change: those that the gate counts.
+    /// Number of findings of each severity that are new or about the change and not waived: those that the gate counts.
     pub summary: Summary,
     /// Whether one of these is at or above the gate's severity.
     pub verdict: Verdict,

@@ -30,6 +30,8 @@ pub struct Crypttab {
 pub struct Volume {
     /// The second field, which names the device.
     pub at: Place,
+    /// The line as written.
+    pub line: String,
     /// The name that it gets in `/dev/mapper`.
     pub name: String,
     /// The second field as written.
@@ -98,6 +100,7 @@ fn read(gather: &Gather<'_>, file: &File, devices: &BlockDevices) -> Crypttab {
             in_initrd: has(&["initramfs", "x-initrd.attach"]),
             device_found: devices.has(&device),
             stable_spec,
+            line: entry.line,
             name: entry.name,
             spec: entry.device,
             device,

@@ -21,6 +21,8 @@ pub struct Crypttab {
 pub struct Entry {
     /// The whole line.
     pub span: Span,
+    /// The line as written.
+    pub line: String,
     /// The name that it gets in `/dev/mapper`.
     pub name: String,
     /// The encrypted device, as written.
@@ -65,6 +67,7 @@ pub fn parse(bytes: &[u8]) -> Crypttab {
         let options = fields.get(3).map(Word::text).unwrap_or_default();
         out.entries.push(Entry {
             span,
+            line: String::from_utf8_lossy(line.bytes).into_owned(),
             name: name.text(),
             device: device.text(),
             device_span: device.span(number),

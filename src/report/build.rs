@@ -1,6 +1,7 @@
 //! Puts a report together: sorts, counts, and gives the verdict.
 
 use super::{NotEvaluated, Report, SCHEMA, Summary, SystemSummary, TargetSummary, Tool, Verdict};
+use crate::baseline::Baseline;
 use crate::finding::{Finding, Severity};
 use crate::simulate::{Boot, Outcome};
 
@@ -25,26 +26,58 @@ impl Report {
     /// it passes.
     #[must_use]
     pub fn build(parts: Parts, gate: Option<Severity>) -> Self {
+        Self::build_against(parts, gate, None)
+    }
+
+    /// The report on `parts` as [`Self::build`] makes it, but what `baseline` has, too, is known and does not fail.
+    #[must_use]
+    pub fn build_against(parts: Parts, gate: Option<Severity>, baseline: Option<&Baseline>) -> Self {
         let Parts { system, targets, boots, mut findings, mut not_evaluated } = parts;
         findings.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
         findings.dedup();
         not_evaluated.sort();
         not_evaluated.dedup();
-        let too_bad = |finding: &Finding| gate.is_some_and(|gate| finding.severity <= gate);
-        let stops = |boot: &Boot| gate.is_some() && boot.default && boot.outcome == Outcome::Fails;
-        let fails = findings.iter().any(too_bad) || boots.iter().any(stops);
+        let names = targets.iter().map(|target| target.name.as_str());
+        let compared = baseline.map(|baseline| baseline.mark(&mut findings, names, &not_evaluated));
+        let too_bad =
+            |finding: &Finding| finding.counts() && gate.is_some_and(|gate| finding.severity <= gate);
+        let stops = |boot: &Boot| {
+            let is_known = baseline.is_some_and(|baseline| baseline.knows_stop(boot));
+            gate.is_some()
+                && boot.default
+                && boot.outcome == Outcome::Fails
+                && !is_known
+                && !is_accepted(boot, &findings)
+        };
+        let stopped: Vec<usize> =
+            boots.iter().enumerate().filter(|(_, boot)| stops(boot)).map(|(index, _)| index).collect();
+        let fails = findings.iter().any(too_bad) || !stopped.is_empty();
         Self {
             schema: SCHEMA,
             tool: Tool::this(),
             system,
             targets,
             summary: Summary::of(&findings),
+            waived: findings.iter().filter(|finding| finding.waived.is_some()).count(),
+            baseline: compared,
             boots,
             findings,
             not_evaluated,
             verdict: if fails { Verdict::Fail } else { Verdict::Pass },
+            stopped,
         }
     }
+}
+
+/// Whether a boot that stops is accepted: blockers say why it does, and all of them are waived or known.
+fn is_accepted(boot: &Boot, findings: &[Finding]) -> bool {
+    let is_of = |name: &Option<String>, own: &str| name.as_deref().is_none_or(|name| name == own);
+    let mut blockers = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Blocker)
+        .filter(|finding| is_of(&finding.target, &boot.target) && is_of(&finding.entry, &boot.entry))
+        .peekable();
+    blockers.peek().is_some() && blockers.all(|blocker| !blocker.counts())
 }
 
 /// Severity, path, line, rule, target; then whatever else tells two findings apart.

@@ -8,11 +8,12 @@ use super::view::View;
 use super::{Part, Report, templates};
 use crate::simulate::Outcome;
 
-const PARTS: [(&str, &str); 4] = [
+const PARTS: [(&str, &str); 5] = [
     ("findings.md", include_str!("../../reports/findings.md")),
     ("report.md", include_str!("../../reports/report.md")),
     ("said.md", include_str!("../../reports/said.md")),
     ("fix.md", include_str!("../../reports/fix.md")),
+    ("set-aside.md", include_str!("../../reports/set-aside.md")),
 ];
 
 /// Bytes of a page. GitHub takes 1 MiB as the summary of a step and GitLab 1,000,000 characters as a comment; what is

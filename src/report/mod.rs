@@ -8,17 +8,22 @@ pub mod fleet;
 mod hostile;
 pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
+mod page;
 pub(crate) mod prose;
 pub mod read;
+mod run;
 #[cfg(test)]
 mod sample;
+pub mod sarif;
 mod templates;
 pub mod text;
 pub mod triage;
 mod view;
 
 pub use build::Parts;
+pub use run::{Root, Run};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -67,10 +72,35 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Rules that could not be decided for lack of evidence.
     pub not_evaluated: Vec<NotEvaluated>,
-    /// Number of findings of each severity.
+    /// Number of findings of each severity that the gate counts: those that are neither waived nor known.
     pub summary: Summary,
-    /// Whether anything is at or above the gate's severity.
+    /// Number of findings that are waived.
+    pub waived: usize,
+    /// How this compares with the baseline; null if there is none.
+    pub baseline: Option<BaselineSummary>,
+    /// Whether anything that counts is at or above the gate's severity.
     pub verdict: Verdict,
+    /// Boots, by their index, that make the verdict `fail`.
+    #[serde(skip)]
+    stopped: Vec<usize>,
+}
+
+impl Report {
+    /// Whether the boot at `index` makes the verdict `fail`.
+    pub(crate) fn is_stopped_by(&self, index: usize) -> bool {
+        self.stopped.contains(&index)
+    }
+}
+
+/// How a report compares with an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct BaselineSummary {
+    /// The earlier report's file, as it was named.
+    pub report: String,
+    /// Number of findings that both have.
+    pub known: usize,
+    /// Number of findings of the earlier report that are no more.
+    pub gone: usize,
 }
 
 /// The program that wrote a report.
@@ -140,10 +170,13 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts `findings`.
+    /// Counts those of `findings` that the gate counts.
     #[must_use]
     pub fn of(findings: &[Finding]) -> Self {
-        let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+        let counted = |severity| {
+            findings.iter().filter(move |finding| finding.counts() && finding.severity == severity)
+        };
+        let count = |severity| counted(severity).count();
         Self {
             blocker: count(Severity::Blocker),
             high: count(Severity::High),

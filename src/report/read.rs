@@ -275,6 +275,10 @@ pub enum Fault {
         /// The version of bootproof that wrote it.
         writer: Option<String>,
     },
+    /// It stands for a host that could not be checked, as `{"schema": "bootproof-report/1", "error": "unreachable"}`: what
+    /// gathers reports (the Ansible role `preflight`) leaves the reason where the report would have been.
+    #[error("the host was not checked: {0}")]
+    NotChecked(String),
     /// It says that it is a report and is not as reports are.
     #[error("is not as `{SCHEMA}` says: {reason}")]
     Malformed {
@@ -410,6 +414,8 @@ struct Head<'a> {
     schema: Text<'a>,
     #[serde(default)]
     tool: Option<HeadTool<'a>>,
+    #[serde(default)]
+    error: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -418,11 +424,11 @@ struct HeadTool<'a> {
     version: Text<'a>,
 }
 
-/// What JSON is that is no report of this version; none if it says that it is one.
+/// What JSON is that is no report of this version; none if it says that it is one, and of a host that was checked.
 fn other_shape(bytes: &[u8]) -> Option<Fault> {
     let Ok(head) = serde_json::from_slice::<Head<'_>>(bytes) else { return Some(Fault::NotAReport) };
     match head.schema.split_once('/') {
-        _ if *head.schema == *SCHEMA => None,
+        _ if *head.schema == *SCHEMA => head.error.map(|error| Fault::NotChecked(quoted(&error))),
         Some(("bootproof-report", _)) => Some(Fault::OtherVersion {
             schema: quoted(&head.schema),
             writer: head.tool.map(|tool| quoted(&tool.version)),
@@ -531,6 +537,10 @@ mod tests {
             (
                 &other("bootproof-report/1"),
                 "x.json:1:60: is not as `bootproof-report/1` says: missing field `system`",
+            ),
+            (
+                "{\"schema\": \"bootproof-report/1\", \"error\": \"no route to \u{7f}host\"}",
+                "x.json: the host was not checked: no route to \\u{7f}host",
             ),
             (&other("bootproof-\u{1b}[31m/1"), "x.json: was written by `bootproof \\u{1b}[31m`"),
         ] {

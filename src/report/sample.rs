@@ -1,10 +1,10 @@
 //! Reports made by hand, for the tests of the renderers.
 
 use crate::facts::system::System;
-use crate::finding::{Finding, Fix, Severity};
+use crate::finding::{Finding, Fix, Severity, Waived};
 use crate::known::Known;
 use crate::place::{Place, Span};
-use crate::report::{NotEvaluated, Parts, Report, SystemSummary, TargetSummary};
+use crate::report::{BaselineSummary, NotEvaluated, Parts, Report, Summary, SystemSummary, TargetSummary};
 use crate::simulate::{Boot, Outcome, State, Step, StepName};
 
 /// A server with a SAN root on its way to three platforms.
@@ -40,6 +40,28 @@ pub(super) fn san_server() -> Report {
         ],
     };
     Report::build(parts, Some(Severity::High))
+}
+
+/// The same server, with the missing driver waived and the TLS version known from a baseline.
+pub(super) fn set_aside() -> Report {
+    let mut report = san_server();
+    for finding in &mut report.findings {
+        match finding.rule.as_str() {
+            "initrd-lacks-disk-driver" => {
+                finding.waived = Some(Waived {
+                    reason: "replaced in June".into(),
+                    expires: Some("2027-06-30".into()),
+                    at: Span::line(3).at(&"bootproof.toml".into()),
+                });
+            }
+            "tls-version-not-supported" => finding.known = true,
+            _ => {}
+        }
+    }
+    report.summary = Summary::of(&report.findings);
+    report.waived = 2;
+    report.baseline = Some(BaselineSummary { report: "before.json".into(), known: 1, gone: 3 });
+    report
 }
 
 /// Nothing found, boots everywhere.
@@ -140,6 +162,8 @@ pub(super) fn with_everywhere(hostile: &str) -> Report {
         ],
         refs: vec![hostile.into()],
         fingerprint: hostile.into(),
+        waived: None,
+        known: false,
     };
     let parts = Parts {
         system: SystemSummary {
@@ -241,6 +265,8 @@ fn findings() -> Vec<Finding> {
         fix: vec![],
         refs: vec![],
         fingerprint: String::new(),
+        waived: None,
+        known: false,
     };
     let mut findings = Vec::new();
     for (line, release, entry) in [
@@ -268,6 +294,7 @@ fn findings() -> Vec<Finding> {
             ],
             refs: vec!["dracut(8)".into(), "https://www.kernel.org/doc/html/latest/driver-api/virtio/virtio.html".into()],
             fingerprint: format!("a1b2c3{line}"),
+            ..base.clone()
         });
     }
     let lines = [

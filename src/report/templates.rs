@@ -12,6 +12,13 @@ pub(super) const CUT: char = '\u{1e}';
 
 /// Fills the template `name`, of which `parts` are the pieces that it includes, with `view`.
 pub(super) fn fill(name: &str, parts: &[(&str, &str)], view: &impl Serialize) -> TeraResult<String> {
+    let mut context = Context::from_serialize(view)?;
+    context.insert("cut", &CUT);
+    fill_with(name, parts, &context)
+}
+
+/// Fills the template `name` with what `context` holds.
+pub(super) fn fill_with(name: &str, parts: &[(&str, &str)], context: &Context) -> TeraResult<String> {
     let mut tera = Tera::new();
     tera.register_filter("sentence", sentence);
     tera.register_filter("prose", prose);
@@ -29,9 +36,7 @@ pub(super) fn fill(name: &str, parts: &[(&str, &str)], view: &impl Serialize) ->
     tera.register_filter("md_block", |text: &str, _: Kwargs, _: &State| escape::markdown_block(text));
     tera.autoescape_on(vec![".html"]);
     tera.add_raw_templates(parts.iter().copied())?;
-    let mut context = Context::from_serialize(view)?;
-    context.insert("cut", &CUT);
-    tera.render(name, &context)
+    tera.render(name, context)
 }
 
 /// A sentence with backquotes, as HTML.

@@ -1,5 +1,6 @@
 //! The report for a terminal: findings drawn as rustc draws them, at 80 columns, readable without colour.
 
+pub(super) mod lines;
 mod matrix;
 mod trace;
 
@@ -51,6 +52,7 @@ pub fn render(report: &Report, colour: Colour) -> String {
         out.push_str(&finding(group));
         out.push('\n');
     }
+    lines::listed(&mut out, "Waived or known, so that they do not count", &view.set_aside);
     not_evaluated(&mut out, &view);
     summary(&mut out, &view);
     finish(out, colour)
@@ -304,13 +306,7 @@ fn fix(fix: &FixView, room: usize) -> String {
             lines.join("\n")
         }
         FixView::Advice { text } => wrapped(text, room).join("\n"),
-        FixView::Replace { path, line, with } => {
-            let place = line.map_or_else(|| format!("`{path}`"), |line| format!("line {line} of `{path}`"));
-            match with {
-                Some(with) => format!("write {place} as\n{with}"),
-                None => format!("delete {place}"),
-            }
-        }
+        FixView::Replace { .. } => fix.told(),
     }
 }
 

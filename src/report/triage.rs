@@ -3,11 +3,19 @@
 use serde::Serialize;
 
 use super::escape::{shown, shown_lines};
+use super::page::{self, Page};
 use super::prose::{clipped, counted, wrapped};
 use super::text::{BAD, BOLD, Colour, FAINT, GOOD, OPEN, WIDTH, finish, line, paragraph};
 use super::{json, templates};
 use crate::finding::Fix;
 use crate::triage::{Chain, Event, Role, Step, Triage};
+
+const PAGE: Page = Page {
+    template: "triage.html",
+    parts: &[("triage.html", include_str!("../../reports/triage.html"))],
+    style: include_str!("../../reports/triage.css"),
+    script: "",
+};
 
 /// The triage as a page, a ticket and a text show it; everything in it is safe to show.
 #[derive(Debug, Serialize)]
@@ -542,11 +550,7 @@ pub fn markdown(triage: &Triage) -> tera::TeraResult<String> {
 /// # Errors
 /// A mistake in the built-in template, which the tests exclude.
 pub fn html(triage: &Triage) -> tera::TeraResult<String> {
-    let parts = [
-        ("triage.html", include_str!("../../reports/triage.html")),
-        ("report.css", include_str!("../../reports/report.css")),
-    ];
-    templates::fill("triage.html", &parts, &View::of(triage))
+    page::render(&PAGE, &View::of(triage))
 }
 
 /// For programs; the shape is that of `bootproof schema triage`.

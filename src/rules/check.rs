@@ -478,7 +478,7 @@ fn short(name: &str) -> String {
 }
 
 /// "did you mean", if a name is close enough.
-pub(super) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     nearest(name, known).map(|best| format!("did you mean `{best}`?"))
 }
 

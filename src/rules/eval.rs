@@ -315,6 +315,8 @@ impl Case<'_> {
             fix,
             refs: self.rule.refs.clone(),
             fingerprint: String::new(),
+            waived: None,
+            known: false,
         };
         Ok(Some((finding, mistakes)))
     }

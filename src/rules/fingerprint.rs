@@ -6,13 +6,13 @@ use crate::finding::Finding;
 
 /// Stamps findings, and tells apart those that would have the same fingerprint, by their order.
 #[derive(Debug, Default)]
-pub(super) struct Fingerprint {
+pub(crate) struct Fingerprint {
     seen: HashMap<u128, u32>,
 }
 
 impl Fingerprint {
     /// Fills in the fingerprint: rule, target, entry, path and the line's text, but not its number.
-    pub(super) fn stamp(&mut self, mut finding: Finding) -> Finding {
+    pub(crate) fn stamp(&mut self, mut finding: Finding) -> Finding {
         let text = finding.snippet.as_deref().map(str::trim);
         let fields = [
             Some(finding.rule.as_str()),
@@ -30,6 +30,11 @@ impl Fingerprint {
         *times = times.saturating_add(1);
         finding
     }
+}
+
+/// A fingerprint without the number that tells findings of the same line apart: which of them it is, is all one.
+pub(crate) fn base(fingerprint: &str) -> &str {
+    fingerprint.split('-').next().unwrap_or(fingerprint)
 }
 
 /// FNV-1a with 128 bits (draft-eastlake-fnv): stable over versions and machines, which std's hasher is not.

@@ -62,6 +62,7 @@ pub(super) const USAGE: &[(&str, &str)] = &[
     ("substring", "`text.substring(start)` or `text.substring(start, end)`"),
     ("trim", "`text.trim()`"),
     ("upperAscii", "`text.upperAscii()`"),
+    ("with_word", "`with_word(line, number, word)`"),
 ];
 
 /// The environment of all rules: CEL's standard library, its strings extension, and the functions here.
@@ -75,6 +76,7 @@ pub(super) fn environment() -> Result<Env, DeclarationError> {
     env.add_overload("basename", "basename", vec![STRING_TYPE], basename)?;
     env.add_overload(GLOB, "glob", vec![STRING_TYPE, STRING_TYPE], glob)?;
     env.add_overload(MATCHES, "matches", vec![STRING_TYPE, STRING_TYPE], matches)?;
+    env.add_overload("with_word", "with_word", vec![STRING_TYPE, INT_TYPE, STRING_TYPE], with_word)?;
     env.add_overload("place", "place", vec![STRING_TYPE], place)?;
     env.add_overload("place", "place_line", vec![STRING_TYPE, INT_TYPE], place)?;
     env.add_overload("first", "first_2", vec![DYN_TYPE, DYN_TYPE], first)?;
@@ -122,6 +124,23 @@ fn basename<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Executi
     let path = text(&args, 0)?;
     let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     Ok(CowVal::owned(CelString::from(name.to_owned())))
+}
+
+/// A line with one of its words, counted from 1, written otherwise, and all blanks as they are; null if it has fewer words.
+fn with_word<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let (line, word) = (text(&args, 0)?, text(&args, 2)?);
+    let number = args.get(1).and_then(|number| number.downcast_ref::<CelInt>()).map(|number| *number.inner());
+    let wanted = number.and_then(|number| usize::try_from(number).ok()?.checked_sub(1));
+    let old = wanted.and_then(|wanted| line.split([' ', '\t']).filter(|word| !word.is_empty()).nth(wanted));
+    // Both are parts of the same line, so what stands before the word has this length.
+    let start = old.map(|old| old.as_ptr().addr().saturating_sub(line.as_ptr().addr()));
+    let parts = start
+        .zip(old)
+        .and_then(|(start, old)| Some((line.get(..start)?, line.get(start.saturating_add(old.len())..)?)));
+    Ok(match parts {
+        Some((before, after)) => CowVal::owned(CelString::from(format!("{before}{word}{after}"))),
+        None => CowVal::owned(CelNull),
+    })
 }
 
 /// Whether a text matches a regular expression somewhere.

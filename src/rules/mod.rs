@@ -17,7 +17,7 @@ mod check;
 mod definition;
 mod error;
 mod eval;
-mod fingerprint;
+pub(crate) mod fingerprint;
 pub mod fixture;
 mod functions;
 mod load;
@@ -39,6 +39,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use schemars::Schema;
 
+pub(crate) use check::suggest;
 pub use definition::Subject;
 pub use error::RuleError;
 pub use rule::{Remedy, RemedyStep, Rule};
@@ -93,9 +94,16 @@ pub struct Evaluation {
     pub mistakes: Vec<(String, String)>,
 }
 
+/// What is found about waivers: told as a rule tells it, and decided by [`crate::waivers`].
+const ABOUT_WAIVERS: [(&str, &str); 2] = [
+    ("waiver-expired", include_str!("../waivers/waiver-expired.yaml")),
+    ("waiver-unused", include_str!("../waivers/waiver-unused.yaml")),
+];
+
 /// Rules that passed all checks.
 pub struct RuleSet {
     rules: Vec<Rule>,
+    about_waivers: Vec<Rule>,
     language: Arc<Language>,
 }
 
@@ -114,6 +122,10 @@ impl RuleSet {
         let mut set = Self::empty()?;
         let files = BUILT_IN.iter().map(|(path, source)| (PathBuf::from(path), (*source).to_owned()));
         set.add(files.collect())?;
+        for (id, source) in ABOUT_WAIVERS {
+            let rule = load::load(&format!("src/waivers/{id}.yaml"), id, source, &set.language)?;
+            set.about_waivers.push(rule);
+        }
         Ok(set)
     }
 
@@ -130,7 +142,7 @@ impl RuleSet {
     pub fn empty() -> Result<Self, Vec<RuleError>> {
         let language = Language::new::<Facts>()
             .map_err(|error| vec![RuleError::unreadable("the rule language", error)])?;
-        Ok(Self { rules: Vec::new(), language: Arc::new(language) })
+        Ok(Self { rules: Vec::new(), about_waivers: Vec::new(), language: Arc::new(language) })
     }
 
     /// Adds the rules of a directory: all `*.yaml` in it and below, without following links to directories.
@@ -176,7 +188,7 @@ impl RuleSet {
         Ok(())
     }
 
-    /// The rules, sorted by id.
+    /// The rules that are evaluated, sorted by id.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
@@ -185,13 +197,14 @@ impl RuleSet {
     /// The rule called `id`.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.id == id)
+        self.rules.iter().chain(&self.about_waivers).find(|rule| rule.id == id)
     }
 
     /// The id of a rule that is spelt nearly like `id`.
     #[must_use]
     pub fn suggest(&self, id: &str) -> Option<&str> {
-        check::nearest(id, self.rules.iter().map(|rule| rule.id.as_str()))
+        let rules = self.rules.iter().chain(&self.about_waivers);
+        check::nearest(id, rules.map(|rule| rule.id.as_str()))
     }
 
     /// Evaluates all rules that look at one system.

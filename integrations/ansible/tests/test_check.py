@@ -92,6 +92,17 @@ def test_a_report_in_an_unknown_format_is_refused_by_its_own_name(ansible, bootp
     assert not (ansible.folder / 'out').exists()
 
 
+def test_diff_mode_shows_what_a_fix_would_change(ansible, bootproof):
+    run = ansible.run({'san': SAN}, check(bootproof, gate=False), '--check', '--diff')
+    status, result = run.of('san')
+    assert (status, result['changed']) == ('ok', False)
+    fstab = next(diff['prepared'] for diff in result['diff'] if '--- a/etc/fstab\n' in diff['prepared'])
+    removed = [line for line in fstab.splitlines() if line.startswith('-') and '/srv/data' in line]
+    assert removed
+    assert removed[0] in run.output.splitlines()
+    assert ansible.left_behind() == []
+
+
 def test_nothing_is_changed_and_nothing_left_behind(ansible, bootproof, rescue):
     root, mounted = rescue
     before = snapshot(root)
@@ -110,7 +121,8 @@ def test_a_chroot_gives_the_report_that_its_files_give_here(ansible, bootproof, 
     root, mounted = rescue
     run = ansible.run({'there': chroot(root, system=mounted), 'here': SAN}, check(bootproof, gate=False))
     there, here = run.of('there')[1]['report'], run.of('here')[1]['report']
-    assert (there['system'].pop('source'), here['system'].pop('source')) == (mounted, SAN['system'])
+    assert there['system'].pop('source') == f'there:{mounted}'
+    assert here['system'].pop('source') == f"here:{SAN['system']}"
     assert there == here
 
 

@@ -16,7 +16,7 @@ def test_a_host_without_python_is_checked_and_nothing_is_written_there(ansible, 
     assert status == 'ok', run.output
     assert result['verdict'] == 'fail'
     assert result['boots'] == {'kvm': 'fails'}
-    assert result['report']['system']['hostname'] == 'web1.example.com'
+    assert result['report']['system']['pretty_name'] == 'CentOS release 6.10 (Final)'
     assert result['report']['system']['source'] == 'old.tar'
     assert (ansible.folder / 'kept/old.tar').stat().st_size > 0
     assert not result['changed']
@@ -33,12 +33,12 @@ def test_the_gate_closes_and_the_reports_are_there(ansible, bootproof, old_serve
 
 def test_a_host_that_sends_nothing_is_told_and_the_others_go_on(ansible, bootproof, old_server, tmp_path):
     empty = tmp_path / 'empty'
-    add_busybox(empty, ['sh', 'echo'])
+    add_busybox(empty)
     run = ansible.run({'old': chroot(old_server), 'empty': chroot(empty)}, collect(bootproof))
     status, result = run.of('empty')
     assert status == 'failed'
     assert result['msg'].startswith('the host sent nothing: ')
-    assert 'head' in result['msg']
+    assert 'no Linux system' in result['msg']
     assert run.of('old')[0] == 'ok'
 
 

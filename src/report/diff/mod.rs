@@ -3,22 +3,25 @@
 mod text;
 mod view;
 
+use super::page::{self, Page};
 use super::text::Colour;
-use super::{markdown as page, templates};
+use super::{markdown as tickets, templates};
 use crate::diff::DiffReport;
 use view::DiffView;
 
-const MARKDOWN: [(&str, &str); 3] = [
+const MARKDOWN: [(&str, &str); 4] = [
     ("diff.md", include_str!("../../../reports/diff.md")),
     ("findings.md", include_str!("../../../reports/findings.md")),
     ("fix.md", include_str!("../../../reports/fix.md")),
+    ("set-aside.md", include_str!("../../../reports/set-aside.md")),
 ];
 
-const HTML: [(&str, &str); 3] = [
-    ("diff.html", include_str!("../../../reports/diff.html")),
-    ("findings.html", include_str!("../../../reports/findings.html")),
-    ("report.css", include_str!("../../../reports/report.css")),
-];
+const PAGE: Page = Page {
+    template: "diff.html",
+    parts: &[("diff.html", include_str!("../../../reports/diff.html"))],
+    style: include_str!("../../../reports/diff.css"),
+    script: "",
+};
 
 /// The comparison for a terminal.
 #[must_use]
@@ -31,7 +34,7 @@ pub fn text(report: &DiffReport, colour: Colour) -> String {
 /// # Errors
 /// A mistake in the built-in template, which the tests exclude.
 pub fn markdown(report: &DiffReport) -> tera::TeraResult<String> {
-    Ok(page::fitted(&templates::fill("diff.md", &MARKDOWN, &DiffView::of(report))?))
+    Ok(tickets::fitted(&templates::fill("diff.md", &MARKDOWN, &DiffView::of(report))?))
 }
 
 /// The comparison as one page.
@@ -39,5 +42,5 @@ pub fn markdown(report: &DiffReport) -> tera::TeraResult<String> {
 /// # Errors
 /// A mistake in the built-in templates, which the tests exclude.
 pub fn html(report: &DiffReport) -> tera::TeraResult<String> {
-    templates::fill("diff.html", &HTML, &DiffView::of(report))
+    page::render(&PAGE, &DiffView::of(report))
 }

@@ -4,15 +4,16 @@ use anstyle::{AnsiColor, Style};
 
 use super::super::Verdict;
 use super::super::prose::{clipped, padded};
+use super::super::text::lines::{heading, listed, one};
 use super::super::text::{BAD, BOLD, Colour, FAINT, GOOD, OPEN, WIDTH, finding, finish, line, paragraph};
-use super::view::{BootView, CopyView, DiffLine, DiffView, FileView, Line};
+use super::view::{BootView, CopyView, DiffLine, DiffView, FileView};
 use crate::changes::FileStatus;
 
 /// Files whose difference is drawn; the others are named.
 const DRAWN_FILES: usize = 25;
 /// Lines of one difference that are drawn.
 const DRAWN_LINES: usize = 60;
-/// Unchanged findings, and files that cannot be compared, that are named.
+/// Files that cannot be compared that are named.
 const NAMED: usize = 12;
 
 const ADDED: Style = AnsiColor::Green.on_default();
@@ -27,6 +28,7 @@ pub(super) fn render(view: &DiffView, colour: Colour) -> String {
         out.push_str(&finding(group));
         out.push('\n');
     }
+    listed(&mut out, "Waived, so that they do not count", &view.set_aside);
     listed(&mut out, "Gone", &view.gone);
     undecided(&mut out, view);
     listed(&mut out, "As before", &view.unchanged);
@@ -35,10 +37,6 @@ pub(super) fn render(view: &DiffView, colour: Colour) -> String {
     not_evaluated(&mut out, view);
     summary(&mut out, view);
     finish(out, colour)
-}
-
-fn heading(out: &mut String, text: &str) {
-    line(out, &format!("{BOLD}{text}{BOLD:#}"));
 }
 
 fn header(out: &mut String, view: &DiffView) {
@@ -96,26 +94,6 @@ fn boot_row(out: &mut String, boot: &BootView) {
     if let Some(detail) = &boot.detail {
         paragraph(out, "      ", detail);
     }
-}
-
-fn listed(out: &mut String, title: &str, lines: &[Line]) {
-    if lines.is_empty() {
-        return;
-    }
-    heading(out, title);
-    for item in lines.iter().take(NAMED) {
-        one(out, item);
-    }
-    if let Some(more) = lines.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        line(out, &format!("  and {more} more, which the other formats list"));
-    }
-    out.push('\n');
-}
-
-fn one(out: &mut String, item: &Line) {
-    let severity = padded(item.severity.name(), 8);
-    paragraph(out, &format!("  {severity}"), &format!("{} ({})", item.title, item.rule));
-    paragraph(out, &" ".repeat(10), &item.places);
 }
 
 fn undecided(out: &mut String, view: &DiffView) {

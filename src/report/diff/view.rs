@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::build::Parts;
 use super::super::escape::{shown, shown_lines};
 use super::super::prose::{counted, listed};
-use super::super::view::{Count, Group, Need, View, system_words};
+use super::super::view::{Count, Group, Line, Need, View, system_words};
 use super::super::{Part, Report, Verdict};
 use crate::changes::{BootDirection, FileStatus, FileSubject};
 use crate::diff::{BootDiff, BootSide, CopyDiff, DiffReport, FileDiff, Which};
@@ -20,12 +20,16 @@ const MOST_NAMES: usize = 4;
 pub(super) struct DiffView {
     pub(super) version: &'static str,
     pub(super) findings_title: &'static str,
+    /// The two machines by their names: `web1`, `web1 → web2`.
+    pub(super) name: String,
     pub(super) before: SystemView,
     pub(super) after: SystemView,
     pub(super) verdict: Verdict,
     pub(super) headline: String,
     pub(super) tally: String,
     pub(super) next: String,
+    /// The anchor of the finding that [`DiffView::next`] is about.
+    pub(super) next_at: Option<String>,
     pub(super) limits: Vec<String>,
     pub(super) targets: Vec<TargetView>,
     /// Boots that go otherwise, those alike for several targets together.
@@ -34,6 +38,8 @@ pub(super) struct DiffView {
     pub(super) same_boots: String,
     pub(super) groups: Vec<Group>,
     pub(super) counts: Vec<Count>,
+    /// What counts for nothing, since it is waived.
+    pub(super) set_aside: Vec<Line>,
     pub(super) gone: Vec<Line>,
     pub(super) undecided: Vec<Open>,
     pub(super) unchanged: Vec<Line>,
@@ -56,7 +62,6 @@ pub(super) struct SystemView {
 pub(super) struct TargetView {
     pub(super) index: usize,
     pub(super) name: String,
-    pub(super) has_findings: bool,
 }
 
 /// A boot that goes otherwise.
@@ -84,16 +89,6 @@ pub(super) struct OutcomeView {
     pub(super) outcome: Outcome,
     /// `boots`, `fails at root-device`, `cannot be told`.
     pub(super) label: String,
-}
-
-/// A finding on one line: those of one rule and severity together.
-#[derive(Debug, Serialize)]
-pub(super) struct Line {
-    pub(super) severity: Severity,
-    pub(super) rule: String,
-    pub(super) title: String,
-    /// `etc/fstab:3, etc/crypttab:1`.
-    pub(super) places: String,
 }
 
 /// A finding of which nobody knows whether it is new or gone.
@@ -146,14 +141,16 @@ impl DiffView {
         Self {
             version: report.tool.version,
             findings_title: "What the change brings",
+            name: name(report),
             before: system(&report.before),
             after: system(&report.after),
             verdict: report.verdict,
             headline: headline(report),
             tally: tally(report, &view.tally),
             next: next(report),
+            next_at: view.next_at,
             limits: report.limits.iter().map(|limit| shown(limit)).collect(),
-            targets: targets(report, &view.groups),
+            targets: targets(report),
             boots,
             same_boots: match same {
                 0 => String::new(),
@@ -162,9 +159,10 @@ impl DiffView {
             },
             groups: view.groups,
             counts: view.counts,
-            gone: lines(&report.findings.gone),
+            set_aside: view.set_aside,
+            gone: Line::all(&report.findings.gone),
             undecided: undecided(report),
-            unchanged: lines(&report.findings.unchanged),
+            unchanged: Line::all(&report.findings.unchanged),
             files,
             open_files: open,
             copies: report.initrd_copies.iter().map(copy).collect(),
@@ -185,15 +183,21 @@ fn as_report(report: &DiffReport, findings: Vec<Finding>) -> Report {
     Report::build(parts, None)
 }
 
+fn name(report: &DiffReport) -> String {
+    let name =
+        |side: &super::super::SystemSummary| shown(side.system.hostname.as_deref().unwrap_or(&side.source));
+    let (before, after) = (name(&report.before), name(&report.after));
+    if before == after { before } else { format!("{before} → {after}") }
+}
+
 fn system(summary: &super::super::SystemSummary) -> SystemView {
     SystemView { source: shown(&summary.source), system: shown(&system_words(&summary.system)) }
 }
 
-fn targets(report: &DiffReport, groups: &[Group]) -> Vec<TargetView> {
+fn targets(report: &DiffReport) -> Vec<TargetView> {
     let view = |(index, target): (usize, &super::super::TargetSummary)| TargetView {
         index,
         name: shown(&target.name),
-        has_findings: groups.iter().any(|group| group.target_indices.contains(&index)),
     };
     report.targets.iter().enumerate().map(view).collect()
 }
@@ -257,46 +261,10 @@ fn label(side: &BootSide) -> String {
     }
 }
 
-/// Findings on a line each: those of one rule and severity together.
-fn lines(findings: &[Finding]) -> Vec<Line> {
-    let mut lines: Vec<(Line, Vec<String>)> = Vec::new();
-    for finding in findings {
-        let place = shown(&finding.at.to_string());
-        let alike = |(line, _): &&mut (Line, Vec<String>)| {
-            line.rule == finding.rule && line.severity == finding.severity
-        };
-        match lines.iter_mut().find(alike) {
-            Some((_, places)) if places.contains(&place) => {}
-            Some((_, places)) => places.push(place),
-            None => lines.push((line(finding), vec![place])),
-        }
-    }
-    lines.sort_by(|(a, _), (b, _)| (a.severity, &a.rule).cmp(&(b.severity, &b.rule)));
-    lines.into_iter().map(|(line, places)| Line { places: few(&places), ..line }).collect()
-}
-
-/// The first places, and how many there are more.
-fn few(places: &[String]) -> String {
-    let first = places.get(..MOST_NAMES).unwrap_or(places).join(", ");
-    match places.len().saturating_sub(MOST_NAMES) {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
-}
-
-fn line(finding: &Finding) -> Line {
-    Line {
-        severity: finding.severity,
-        rule: shown(&finding.rule),
-        title: shown(&finding.title),
-        places: shown(&finding.at.to_string()),
-    }
-}
-
 fn undecided(report: &DiffReport) -> Vec<Open> {
     let mut open: Vec<Open> = Vec::new();
     for item in &report.findings.undecided {
-        let (line, needs) = (line(&item.finding), shown(&item.needs));
+        let (line, needs) = (Line::of(&item.finding), shown(&item.needs));
         let alike = |other: &&Open| {
             (&other.line.rule, &other.line.places, other.of) == (&line.rule, &line.places, item.of)
         };
@@ -426,7 +394,8 @@ fn tally(report: &DiffReport, new: &str) -> String {
 }
 
 fn next(report: &DiffReport) -> String {
-    let counted = report.findings.change.iter().chain(&report.findings.new);
+    let counted =
+        report.findings.change.iter().chain(&report.findings.new).filter(|finding| finding.counts());
     let worst =
         counted.filter(|finding| finding.severity <= Severity::High).min_by_key(|finding| finding.severity);
     match worst {

@@ -35,8 +35,6 @@ pub(in super::super) struct TargetRow {
     pub(in super::super) ways: Vec<Cell>,
     /// Findings of severity blocker and high that concern this target.
     pub(in super::super) grave: usize,
-    /// Whether any finding concerns this target.
-    pub(in super::super) has_findings: bool,
 }
 
 /// How one entry fares on one target.
@@ -104,7 +102,6 @@ pub(super) fn rows(report: &Report, by_entry: &[Vec<&Boot>], ways: &Ways<'_>) ->
             ways: ways.firsts().filter_map(|entry| cells.get(entry)).cloned().collect(),
             cells,
             grave: grave(report, &target.name),
-            has_findings: report.findings.iter().any(|finding| concerns(finding, &target.name)),
         }
     };
     report.targets.iter().enumerate().map(row).collect()

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::super::escape::{shown, shown_lines, shown_marked};
 use super::super::{NotEvaluated, Report};
+use super::boots::Entry;
 use super::remedies::{FixView, Remedy, fix_view, is_edit, remedies};
 use crate::finding::{Finding, Severity};
 use crate::place::Place;
@@ -17,6 +18,36 @@ const LONGEST_LINE: usize = 600;
 
 /// Characters that fit on one line of a page.
 const LONG_LINE: usize = 96;
+
+/// Places of one rule that a page shows at once; of more, half of these, and the rest unfolds.
+const OPEN_PLACES: usize = 10;
+
+/// The page's own ids; those that its templates number hold a dot, which no anchor of a finding does.
+const OWN_ANCHORS: [&str; 23] = [
+    "boots",
+    "boots-title",
+    "chains",
+    "chains-title",
+    "findings",
+    "findings-title",
+    "first-blocker",
+    "first-high",
+    "first-medium",
+    "first-low",
+    "first-info",
+    "gone",
+    "gone-title",
+    "undecided",
+    "undecided-title",
+    "unchanged",
+    "unchanged-title",
+    "files",
+    "files-title",
+    "not-compared",
+    "copies",
+    "open",
+    "said",
+];
 
 /// Places of one rule that are drawn. Nobody reads more; a hostile file has a million.
 const MOST_PLACES: usize = 500;
@@ -45,8 +76,12 @@ pub(in super::super) struct Group {
     pub(in super::super) has_fix: bool,
     /// Commands and advice for all places together, each once.
     pub(in super::super) fixes: Vec<Remedy>,
-    /// Indices of the targets concerned; all of them where the target does not matter.
-    pub(in super::super) target_indices: Vec<usize>,
+    /// Places that are shown at once; the others are folded away.
+    pub(in super::super) open_places: usize,
+    /// The others, of those in `places`.
+    pub(in super::super) folded_places: usize,
+    #[serde(flatten)]
+    pub(in super::super) concerns: Concerns,
 }
 
 /// One place where a rule found its problem.
@@ -65,7 +100,17 @@ pub(in super::super) struct PlaceView {
     pub(in super::super) scope: Scope,
     /// Lines to write otherwise, for this place.
     pub(in super::super) fixes: Vec<FixView>,
-    pub(in super::super) target_indices: Vec<usize>,
+    #[serde(flatten)]
+    pub(in super::super) concerns: Concerns,
+}
+
+/// Whom it concerns, for the page's filters.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct Concerns {
+    /// Indices of the targets; all of them where the target does not matter.
+    target_indices: Vec<usize>,
+    /// Numbers of the boot entries; all of them where it is not a matter of the entry.
+    entry_numbers: Vec<usize>,
 }
 
 /// A line, with the stretch that is meant.
@@ -104,10 +149,10 @@ pub(in super::super) struct Need {
     pub(in super::super) rules: Vec<String>,
 }
 
-/// Groups findings, which are sorted worst first, by rule, then by place. A group is as bad as its worst finding.
-pub(super) fn groups(report: &Report) -> Vec<Group> {
+/// Groups findings that count, which are sorted worst first, by rule, then by place. A group is as bad as its worst finding.
+pub(super) fn groups(report: &Report, entries: &[Entry]) -> Vec<Group> {
     let mut by_rule: Vec<Vec<&Finding>> = Vec::new();
-    for finding in &report.findings {
+    for finding in report.findings.iter().filter(|finding| finding.counts()) {
         let alike = |group: &&mut Vec<&Finding>| {
             group.first().is_some_and(|other| (&other.rule, &other.title) == (&finding.rule, &finding.title))
         };
@@ -122,19 +167,21 @@ pub(super) fn groups(report: &Report) -> Vec<Group> {
     for findings in &mut by_rule {
         findings.sort_by_key(asked);
     }
-    let mut groups: Vec<Group> = by_rule.iter().filter_map(|findings| group(report, findings)).collect();
+    let mut groups: Vec<Group> =
+        by_rule.iter().filter_map(|findings| group(report, entries, findings)).collect();
     number_repeated_anchors(&mut groups);
     groups
 }
 
-/// Equal lines of a file have one fingerprint; links need to tell them apart.
+/// Equal lines of a file have one fingerprint, two titles one rule, and a rule may be called as a part of the page
+/// is; links need to tell them apart.
 fn number_repeated_anchors(groups: &mut [Group]) {
-    let mut seen = BTreeMap::new();
+    let mut taken: BTreeSet<String> = OWN_ANCHORS.into_iter().map(ToOwned::to_owned).collect();
     let mut number = |anchor: &mut String| {
-        let count = seen.entry(anchor.clone()).and_modify(|count| *count += 1_usize).or_insert(1);
-        if *count > 1 {
-            anchor.push_str(&format!("-{count}"));
-        }
+        let numbered = (2_usize..).map(|count| format!("{anchor}-{count}"));
+        let mut free = std::iter::once(anchor.clone()).chain(numbered).filter(|name| !taken.contains(name));
+        *anchor = free.next().unwrap_or_default();
+        taken.insert(anchor.clone());
     };
     for group in groups {
         number(&mut group.anchor);
@@ -142,14 +189,16 @@ fn number_repeated_anchors(groups: &mut [Group]) {
     }
 }
 
-fn group(report: &Report, findings: &[&Finding]) -> Option<Group> {
+fn group(report: &Report, entries: &[Entry], findings: &[&Finding]) -> Option<Group> {
     let first = *findings.first()?;
     let mut by_place: BTreeMap<&Place, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
         by_place.entry(&finding.at).or_default().push(finding);
     }
+    let shown_places = by_place.values().take(MOST_PLACES);
     let places: Vec<PlaceView> =
-        by_place.values().take(MOST_PLACES).filter_map(|findings| place(report, findings)).collect();
+        shown_places.filter_map(|findings| place(report, entries, findings)).collect();
+    let open_places = if places.len() > OPEN_PLACES { OPEN_PLACES / 2 } else { places.len() };
     let scope = scope(report, findings);
     let targets_differ = places.iter().any(|place| place.scope.targets != scope.targets);
     Some(Group {
@@ -161,16 +210,18 @@ fn group(report: &Report, findings: &[&Finding]) -> Option<Group> {
         decides: first.decides.iter().map(|id| shown(id)).collect(),
         refs: first.refs.iter().map(|reference| shown(reference)).collect(),
         more_places: by_place.len().saturating_sub(places.len()),
+        open_places,
+        folded_places: places.len().saturating_sub(open_places),
         places,
         scope,
         targets_differ,
         has_fix: findings.iter().any(|finding| !finding.fix.is_empty()),
         fixes: remedies(findings),
-        target_indices: target_indices(report, findings),
+        concerns: concerns(report, entries, findings),
     })
 }
 
-fn place(report: &Report, findings: &[&Finding]) -> Option<PlaceView> {
+fn place(report: &Report, entries: &[Entry], findings: &[&Finding]) -> Option<PlaceView> {
     let first = *findings.first()?;
     let fixes = findings.iter().flat_map(|finding| &finding.fix).filter(|fix| is_edit(fix)).map(fix_view);
     Some(PlaceView {
@@ -182,12 +233,12 @@ fn place(report: &Report, findings: &[&Finding]) -> Option<PlaceView> {
         messages: messages(findings),
         scope: scope(report, findings),
         fixes: each_once(fixes),
-        target_indices: target_indices(report, findings),
+        concerns: concerns(report, entries, findings),
     })
 }
 
 /// `etc/fstab:7:1`, with what is known of it.
-fn located(at: &Place) -> String {
+pub(in super::super) fn located(at: &Place) -> String {
     let mut text = shown(&at.path);
     for number in [at.line, at.line.and(at.column)].into_iter().flatten() {
         text.push_str(&format!(":{number}"));
@@ -269,12 +320,19 @@ fn words(names: &[String], all: &[String], every: &str) -> Option<String> {
     Some(if is_every { every.to_owned() } else { shown(&names.join(", ")) })
 }
 
-fn target_indices(report: &Report, findings: &[&Finding]) -> Vec<usize> {
-    let concerned = |name: &str| {
+fn concerns(report: &Report, entries: &[Entry], findings: &[&Finding]) -> Concerns {
+    let target = |name: &str| {
         findings.iter().any(|finding| finding.target.as_deref().is_none_or(|target| target == name))
     };
+    let entry = |title: &str| {
+        findings.iter().any(|finding| finding.entry.as_deref().is_none_or(|own| shown(own) == title))
+    };
     let targets = report.targets.iter().enumerate();
-    targets.filter(|(_, target)| concerned(&target.name)).map(|(index, _)| index).collect()
+    let entries = entries.iter().filter(|own| entry(&own.title));
+    Concerns {
+        target_indices: targets.filter(|(_, own)| target(&own.name)).map(|(index, _)| index).collect(),
+        entry_numbers: entries.map(|entry| entry.number).collect(),
+    }
 }
 
 /// A name as the fragment of a URL.

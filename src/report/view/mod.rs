@@ -6,14 +6,16 @@
 mod boots;
 mod chains;
 mod findings;
+mod lines;
 mod remedies;
 
 use serde::Serialize;
 
 pub(super) use boots::{Cell, Entry, TargetRow};
 pub(super) use chains::{Chain, Said, StepState, StepView, Way};
-pub(super) use findings::{Group, Message, Need, PlaceView, Snippet, needs};
-pub(super) use remedies::FixView;
+pub(super) use findings::{Group, Message, Need, PlaceView, Snippet, located, needs};
+pub(super) use lines::{Line, state};
+pub(super) use remedies::{FixView, told};
 
 use super::escape::shown;
 use super::prose::{counted, listed};
@@ -35,6 +37,8 @@ pub(super) struct View {
     pub(super) findings_title: &'static str,
     /// What the user called the system.
     pub(super) source: String,
+    /// The machine's name; where it has none, [`View::source`].
+    pub(super) name: String,
     /// The system in words: `CentOS release 6.10 (Final), x86_64`.
     pub(super) system: String,
     pub(super) verdict: Verdict,
@@ -48,13 +52,17 @@ pub(super) struct View {
     pub(super) ways: Vec<Way>,
     /// Findings of one rule, worst first.
     pub(super) groups: Vec<Group>,
+    /// Findings that count for nothing, since they are waived or known.
+    pub(super) set_aside: Vec<Line>,
     pub(super) not_evaluated: Vec<Need>,
-    /// Number of problems of each severity, worst first.
+    /// Number of problems of each severity that count, worst first.
     pub(super) counts: Vec<Count>,
     /// `3 problems: 2 blocker, 1 high`; `nothing found`.
     pub(super) tally: String,
     /// What to do now, in one or two sentences.
     pub(super) next: String,
+    /// The anchor of the finding that [`View::next`] is about.
+    pub(super) next_at: Option<String>,
 }
 
 /// Number of problems of one severity.
@@ -72,23 +80,31 @@ impl View {
         let by_entry = boots::by_entry(&report.boots);
         let ways = chains::Ways::of(&by_entry);
         let entries = boots::entries(&by_entry);
-        let groups = findings::groups(report);
+        let groups = findings::groups(report, &entries);
         let counts = counts(&groups);
         let places = groups.iter().map(|group| group.places.len().saturating_add(group.more_places)).sum();
-        let tally = tally(&counts, places);
+        let tally = match lines::tally(report) {
+            aside if aside.is_empty() => tally(&counts, places),
+            aside => {
+                format!("{}; {aside}", tally(&counts, places).replace("nothing found", "nothing that counts"))
+            }
+        };
         Self {
             version: report.tool.version,
             whole: part == Part::Whole,
             findings_title: "Findings",
             source: shown(&report.system.source),
+            name: shown(report.system.system.hostname.as_deref().unwrap_or(&report.system.source)),
             system: shown(&system_words(&report.system.system)),
             verdict: report.verdict,
             headline: headline(report),
             targets: boots::rows(report, &by_entry, &ways),
             ways: ways.views(&entries),
             entries,
+            set_aside: lines::set_aside(report),
             not_evaluated: findings::needs(&report.not_evaluated),
             next: next(report, &groups, part),
+            next_at: worst(&groups).map(|group| group.anchor.clone()),
             groups,
             counts,
             tally,
@@ -185,10 +201,14 @@ pub(super) fn system_words(system: &System) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
+/// The problem to mend first; none if there is nothing that has to be.
+fn worst(groups: &[Group]) -> Option<&Group> {
+    groups.first().filter(|group| group.severity <= Severity::High)
+}
+
 fn next(report: &Report, groups: &[Group], part: Part) -> String {
-    let worst = groups.first().filter(|group| group.severity <= Severity::High);
     let is_open = |boot: &Boot| boot.outcome == Outcome::Unknown;
-    match (report.verdict, worst) {
+    match (report.verdict, worst(groups)) {
         (_, Some(group)) => {
             format!("mend `{rule}` first (`bootproof explain {rule}` says more), then check again", rule = group.rule)
         }
@@ -207,6 +227,9 @@ fn next(report: &Report, groups: &[Group], part: Part) -> String {
         }
         (Verdict::Pass, None) if report.boots.iter().any(is_open) => {
             "settle the steps that are unknown; until then nobody can say that it boots".to_owned()
+        }
+        (Verdict::Pass, None) if report.findings.iter().any(|finding| !finding.counts()) => {
+            "nothing new stands in the way; what is waived or known remains to be mended".to_owned()
         }
         (Verdict::Pass, None) if !report.not_evaluated.is_empty() => {
             "look at what could not be decided; the missing files may hold a surprise".to_owned()

@@ -33,6 +33,29 @@ pub(in super::super) enum FixView {
     Advice { text: String },
 }
 
+impl FixView {
+    /// The step in words, of one line or several.
+    pub(in super::super) fn told(&self) -> String {
+        match self {
+            Self::Command { commands } => commands.join("\n"),
+            Self::Advice { text } => text.clone(),
+            Self::Replace { path, line, with } => {
+                let place =
+                    line.map_or_else(|| format!("`{path}`"), |line| format!("line {line} of `{path}`"));
+                match with {
+                    Some(with) => format!("write {place} as\n{with}"),
+                    None => format!("delete {place}"),
+                }
+            }
+        }
+    }
+}
+
+/// A step of a remedy in words, of one line or several.
+pub(in super::super) fn told(fix: &Fix) -> String {
+    fix_view(fix).told()
+}
+
 /// A step as it stands in a finding, with who needs it.
 struct Needed<'a> {
     /// Which step of its finding it is, so that the steps stay in their order.

@@ -67,6 +67,11 @@ impl Checker<'_> {
             }
             ("number", false, [of]) if of.is_text() => gives(Type { nullable: true, ..Type::new(Kind::Int) }),
             ("basename", false, [_]) if all(Type::is_text) => gives(Type::text()),
+            ("with_word", false, [line, number, word])
+                if line.is_text() && is_number(number) && word.is_text() =>
+            {
+                gives(Type { nullable: true, ..Type::text() })
+            }
             ("glob", false, [_, _]) if all(Type::is_text) => bool(),
             ("place", false, [path]) if path.is_text() => gives(place()),
             ("place", false, [path, line]) if path.is_text() && is_number(line) => gives(place()),

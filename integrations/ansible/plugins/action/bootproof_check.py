@@ -6,6 +6,7 @@ module there, and writes the reports here. What it copies is in the temporary fo
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import typing as t
@@ -66,7 +67,7 @@ class ActionModule(ReportingAction):
             result['bootproof']['copied'] = copied is not None
         elif copied is not None and not copied.is_static and result.get('rc') != reports.REFUSED:
             result['msg'] = f"{result.get('msg')} (`{copied.path}` is not a static binary, and may lack libraries on this host)"
-        self._write(result)
+        self._write(result, f"{(task_vars or {}).get('inventory_hostname', 'host')}:{params['system']}")
         return result
 
     def _executable(self, params: dict[str, t.Any]) -> tuple[str, program.Program | None]:
@@ -115,17 +116,30 @@ class ActionModule(ReportingAction):
         if sent:
             self._fixup_perms2([shell.tmpdir, *folders, *sent])
 
-    def _write(self, result: dict[str, t.Any]) -> None:
-        """Writes the reports that the host made."""
+    def _write(self, result: dict[str, t.Any], source: str) -> None:
+        """Writes the reports that the host made.
+
+        On the controller, `/` says too little of where a report comes from: two hosts that were made from one image give the
+        same bytes, and a page of many reports would count one of them only.
+        """
         rendered = result.pop('rendered', {})
+        if 'report' in result:
+            result['report']['system']['source'] = source
         if not rendered:
             return
         result['report_files'] = []
         for name, text in rendered.items():
             path = self._destination(name)
             try:
-                output.write_whole(path, to_bytes(text, errors='surrogate_or_strict'))
+                output.write_whole(path, to_bytes(named(text, source) if name.endswith('.json') else text))
             except OSError as error:
                 result.update(failed=True, msg=f'report: cannot write `{path}`: {error.strerror}')
                 return
             result['report_files'].append(path)
+
+
+def named(text: str, source: str) -> str:
+    """A JSON report with where it comes from."""
+    report = json.loads(text)
+    report['system']['source'] = source
+    return json.dumps(report, ensure_ascii=False, indent=2) + '\n'

@@ -34,6 +34,7 @@ class ActionModule(ReportingAction):
         """Returns the result of the check."""
         params = self._options(
             {
+                'system': {'type': 'str', 'default': '/'},
                 'executable': {'type': 'path', 'default': 'bootproof'},
                 'dest': {'type': 'path'},
                 'max_size': {'type': 'str', 'default': '2G'},
@@ -42,9 +43,9 @@ class ActionModule(ReportingAction):
         result = super().run(tmp, task_vars)
         executable = self._program(params['executable'])
         limit = size(params['max_size'])
-        script = self._run([executable, 'collect'], os.curdir).stdout
+        script = self._script(executable)
         with tempfile.TemporaryDirectory(prefix='bootproof-', dir=C.DEFAULT_LOCAL_TMP) as folder:
-            archive, warnings = self._collect(script, limit)
+            archive, warnings = self._collect(script, params['system'], limit)
             tar = os.path.join(folder, f'{self._host_name(task_vars)}.tar')
             output.write_whole(tar, archive)
             del archive
@@ -64,15 +65,23 @@ class ActionModule(ReportingAction):
             raise AnsibleActionFail(f'executable: the controller has no `{executable}`, which looks at what a host sends')
         return path
 
+    def _script(self, executable: str) -> bytes:
+        """The shell script that collects."""
+        done = self._run([executable, 'collect'], os.curdir)
+        if done.returncode != 0 or not done.stdout:
+            said = reports.said(to_text(done.stderr, errors='replace'))
+            raise AnsibleActionFail(f'executable: `{executable} collect` gives no script: {said}')
+        return done.stdout
+
     def _host_name(self, task_vars: dict[str, t.Any] | None) -> str:
         """The host's name as a report's source: the inventory's, without what would make it a path."""
         return (task_vars or {}).get('inventory_hostname', 'host').replace('/', '_')
 
-    def _collect(self, script: bytes, limit: int) -> tuple[bytes, list[str]]:
+    def _collect(self, script: bytes, system: str, limit: int) -> tuple[bytes, list[str]]:
         """The tar that the host sent, and what its collector complained of."""
         # What a shell's start-up files print comes before the mark, and is no part of the tar.
         mark = f'bootproof-{secrets.token_hex(8)}'
-        command = f'echo {mark}; (sh -s; echo {mark}=$? >&2) | head -c {limit + 1}'
+        command = f'echo {mark}; (sh -s -- {shlex.quote(system)}; echo {mark}=$? >&2) | head -c {limit + 1}'
         stdout, stderr = self._on_host(command, script)
         before, found, archive = stdout.partition(to_bytes(f'{mark}\n'))
         complaints, dummy, status = to_text(stderr, errors='replace').partition(f'{mark}=')

@@ -99,8 +99,8 @@ def said(stderr):
 
 
 def text_of(path):
-    """The text of a file that bootproof wrote."""
-    with io.open(path, encoding='utf-8') as stream:
+    """The text of a file that bootproof wrote; a patch has the bytes of the system's own file, in whatever encoding."""
+    with io.open(path, encoding='utf-8', errors='replace') as stream:
         return stream.read()
 
 

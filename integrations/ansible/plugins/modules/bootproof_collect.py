@@ -21,6 +21,11 @@ description:
 author:
   - The bootproof authors (!UNKNOWN)
 options:
+  system:
+    description:
+      - The system to collect, a directory on the host. V(/) is the running one; a root file system mounted elsewhere does as well.
+    type: path
+    default: /
   executable:
     description:
       - The name or path of C(bootproof) on the controller.
