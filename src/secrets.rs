@@ -51,13 +51,17 @@ impl Kind {
             _ if table::SECRET_NAMES.contains(&name)
                 || begins(&table::SECRET_STARTS)
                 || has(&table::SECRET_ENDINGS)
-                || name.to_ascii_lowercase().contains(table::SECRET_PART) =>
+                || (name.to_ascii_lowercase().contains(table::SECRET_PART) && !is_unit(name)) =>
             {
                 Self::Secret
             }
             _ => Self::Other,
         }
     }
+}
+
+fn is_unit(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| table::UNITS.contains(&ending))
 }
 
 impl<'a> Masker<'a> {
@@ -279,6 +283,7 @@ mod tests {
                 "<primitive id=\"f\"><nvpair id=\"a\" name=\"passwd\" value=\"hunter2\"/>",
                 "<primitive id=\"f\"><nvpair id=\"a\" name=\"passwd\" value=\"********\"/>",
             ),
+            ("usr/lib/systemd/system/load-credentials.service", "Type=oneshot", "Type=oneshot"),
             ("etc/samba/nas.credentials", "password=hunter2", "password=********"),
             ("etc/postfix/sasl_passwd", "[smtp.example.com]:587 me:hunter2", "********"),
             (

@@ -111,7 +111,7 @@ fn what_is_no_system_ends_with_2_and_its_name() {
         (scratch.path().join("empty"), "holds no Linux system"),
         (at("nothing.tar", b""), "it is empty"),
         (at("disk.qcow2", b"QFI\xfb\0\0\0\x03"), "disk image"),
-        (at("text.tar", b"not an archive"), "no tar header"),
+        (at("text.tar", b"not an archive"), "it starts with text: `not an archive`"),
         (at("short.tar", &tar[..300]), "no tar header"),
         (at("broken.tar.xz", b"\xfd7zXZ\0\0\x04garbage"), "cannot be unpacked"),
     ] {

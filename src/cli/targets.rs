@@ -23,8 +23,9 @@ pub(crate) struct TargetsArgs {
     /// Show this one, as the target file that describes it: a built-in name or a file.
     #[arg(value_name = "NAME|FILE", add = ArgValueCompleter::new(complete::targets))]
     pub(crate) name: Option<String>,
-    /// Write a target file of a machine: `/` for the one that runs, or a folder with a copy of its /sys (and /proc).
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["name", "format"])]
+    /// Write a target file of a machine: `/` for the one that runs, a folder with a copy of its /sys (and /proc), or
+    /// what `bootproof collect` has packed there.
+    #[arg(long, value_name = "DIR|TAR", value_hint = ValueHint::AnyPath, conflicts_with_all = ["name", "format"])]
     pub(crate) from_sysfs: Option<PathBuf>,
     /// The form of the list.
     #[arg(long, short = 'f', value_enum, default_value_t)]
@@ -34,7 +35,11 @@ pub(crate) struct TargetsArgs {
 /// Runs the subcommand.
 pub(crate) fn run(args: &TargetsArgs) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &args.from_sysfs {
-        let tree = Tree::new(Directory::open(folder)?, folder.display().to_string());
+        let tree = match Directory::open(folder) {
+            Ok(directory) => Tree::new(directory, folder.display().to_string()),
+            // No folder: a tar, as `bootproof collect` makes it of a machine.
+            Err(_) => Tree::open_system(folder)?,
+        };
         let target = target::from_sysfs(&tree, &name_of(folder))?;
         output::print(&target::to_yaml(&target))?;
         return Ok(ExitCode::from(super::NOTHING_FOUND));

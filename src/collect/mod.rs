@@ -120,6 +120,7 @@ fn selection() -> String {
         .replace("@SECRET_STARTS@", &table::SECRET_STARTS.join(" "))
         .replace("@SECRET_ENDINGS@", &table::SECRET_ENDINGS.join(" "))
         .replace("@SECRET_PART@", table::SECRET_PART)
+        .replace("@UNITS@", &table::UNITS.join("|"))
         .replace("@CONFIGURATION_LIMIT@", &limit(Interest::Configuration))
         .replace("@IMAGE_LIMIT@", &limit(Interest::Image))
         .replace("@PROGRAM_LIMIT@", &limit(Interest::Program))

@@ -1,6 +1,5 @@
 //! Runs the script with the `sh` that is there, and holds what it packs and masks against the reader's own tables.
 #![expect(clippy::disallowed_methods, reason = "runs the script on trees of its own")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -54,6 +54,9 @@ pub(crate) const SECRET_ENDINGS: [&str; 9] =
 /// What stands in their names, in capital letters or not.
 pub(crate) const SECRET_PART: &str = "credential";
 
+/// Endings of systemd's units, which load credentials and hold none.
+pub(crate) const UNITS: [&str; 6] = ["service", "socket", "path", "mount", "target", "timer"];
+
 /// Where a value goes to the end of its line, and WireGuard's keys stand under names that say little.
 pub(crate) const NETWORK_FOLDERS: [&str; 5] =
     ["etc/netplan/", "etc/NetworkManager/", "etc/wireguard/", "etc/systemd/network/", "run/netplan/"];

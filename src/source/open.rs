@@ -32,7 +32,7 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Backend>, SourceError> {
     let stat = statat(CWD, path, AtFlags::empty()).map_err(failed)?;
     let kind = FileType::from_raw_mode(stat.st_mode);
     match kind {
-        FileType::Directory => return Ok(Box::new(Directory::open(path)?)),
+        FileType::Directory => return directory(path, &name),
         FileType::RegularFile | FileType::Fifo => {}
         FileType::BlockDevice => return Err(unsupported(&name, format!("it is a block device, {MOUNT_IT}"))),
         _ => return Err(unsupported(&name, "it is a device or a socket".to_owned())),
@@ -40,6 +40,17 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Backend>, SourceError> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = File::from(openat(CWD, path, flags, Mode::empty()).map_err(failed)?);
     if kind == FileType::Fifo { stream(file, &name) } else { regular(file, &name) }
+}
+
+/// A directory as the system. What was packed of a system is less than it: only the archive tells what was left out.
+fn directory(path: &Path, name: &str) -> Result<Box<dyn Backend>, SourceError> {
+    let directory = Directory::open(path)?;
+    if directory.node(Path::new(MANIFEST)).is_ok() {
+        let reason =
+            "a collection was unpacked there, without the files that it left out; give the tar itself";
+        return Err(unsupported(name, reason.to_owned()));
+    }
+    Ok(Box::new(directory))
 }
 
 /// A stream of bytes as the system, for tests.
@@ -160,7 +171,7 @@ fn peeked<R: Read + Send + 'static>(
 
 /// Where a collection begins behind text that came before it: what a login script prints on the way of `ssh HOST sh -s`.
 fn collection_behind(start: &[u8]) -> Option<usize> {
-    let plain = memchr::memmem::find_iter(start, MANIFEST);
+    let plain = memchr::memmem::find_iter(start, MANIFEST.as_bytes());
     let plain = plain.filter(|at| start.get(*at..).is_some_and(is_tar));
     // A member's name is no text; gzip's first bytes and those of zstd are none either.
     let marks: [&[u8]; 2] = [b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"];

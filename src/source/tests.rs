@@ -244,7 +244,7 @@ fn what_cannot_be_a_system_is_said_so() {
     assert!(error.to_string().ends_with("missing`: No such file or directory (os error 2)"), "{error}");
     for (name, bytes, says) in [
         ("empty", &b""[..], "it is empty"),
-        ("text", b"just some text", "its first bytes are no tar header"),
+        ("text", b"just some text", "it starts with text: `just some text`"),
         (
             "image.qcow2",
             b"QFI\xfb\0\0\0\x03",

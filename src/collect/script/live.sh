@@ -35,7 +35,7 @@ firmware_variables() {
 # RHEL 5.
 patiently() {
     case $timeout in
-        new) timeout "$patience" "$@" </dev/null 2>/dev/null ;;
+        new) timeout "$patience" "$@" </dev/null 2>/dev/null 5>&- ;;
         *)
             "$@" </dev/null 2>/dev/null 5>&- &
             child=$!
@@ -60,21 +60,34 @@ record() {
     patiently "$@" | member "$path"
 }
 
-# LVM locks, caches and hints its way through /run and /etc unless it is told not to, in words that differ by version.
+# LVM locks, caches and hints its way through /run and /etc unless it is told not to, in words that differ by version:
+# it ends with 3 where it does not know an option (EINVALID_CMD_LINE in its tools/errors.h).
 record_lvm() {
     command -v "$1" >/dev/null 2>&1 || return 0
     path=sos_commands/lvm2/$1_$2
-    for options in "--readonly --nolocking --nohints" "--readonly --nolocking" \
-        "--readonly --config devices{write_cache_state=0}" \
+    for options in "--readonly --nolocking --nohints" "--readonly --config devices{write_cache_state=0}" \
         "--config global{locking_type=0}devices{write_cache_state=0}"; do
         # shellcheck disable=SC2086 # the options are words
         output=$(patiently "$1" $options $3)
-        [ -z "$output" ] || break
+        [ $? = 3 ] || break
     done
     [ -z "$output" ] || printf '%s\n' "$output" | member "$path"
 }
 
 sos_name() { printf '%s' "$1" | sed 's/\//./g'; }
+
+device_mapper() {
+    record_lvm pvs -a_-v "-a -v"
+    record_lvm vgs -v "-v"
+    record_lvm lvs -a_-o_+devices "-a -o +devices"
+    record devicemapper/dmsetup_info_-c dmsetup info -c
+    if command -v dmsetup >/dev/null 2>&1; then
+        # A table of dm-crypt has the key in it where the tool is old or asked for it.
+        patiently dmsetup table | sed 's/\( crypt [^ ]* \)[^ ]*/\1@MASK@/' | member sos_commands/devicemapper/dmsetup_table
+    fi
+    # -B: the bindings are not written to.
+    record multipath/multipath_-ll multipath -B -ll
+}
 
 commands() {
     record kernel/uname_-a uname -a
@@ -84,17 +97,9 @@ commands() {
     record block/lsblk_-f_-a_-l lsblk -f -a -l
     record block/lsblk_-O_-P lsblk -O -P
     record block/blkid_-c_.dev.null blkid -c /dev/null
-    record_lvm pvs -a "-a -v"
-    record_lvm vgs -v "-v"
-    record_lvm lvs -a_-o_+devices "-a -o +devices"
     record md/mdadm_--detail_--scan mdadm --detail --scan
-    record devicemapper/dmsetup_info_-c dmsetup info -c
-    if command -v dmsetup >/dev/null 2>&1; then
-        # A table of dm-crypt has the key in it where the tool is old or asked for it.
-        patiently dmsetup table | sed 's/\( crypt [^ ]* \)[^ ]*/\1@MASK@/' | member sos_commands/devicemapper/dmsetup_table
-    fi
-    # -B: the bindings are not written to.
-    record multipath/multipath_-ll multipath -B -ll
+    # Their tools make that node where it is missing; without it there is nothing to say.
+    [ -e /dev/mapper/control ] && device_mapper
     record pci/lspci_-nnk lspci -nnk
     record pci/lspci_-nnvv lspci -nnvv
     record boot/efibootmgr_-v efibootmgr -v

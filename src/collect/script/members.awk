@@ -1,8 +1,9 @@
 # Writes members of the archive without the secrets in them. Reads either the text of one member, whose name is in
 # MEMBER, or lines of files: `C MODE UID GID SIZE MTIME ./PATH`, and `V ./PATH` for those of the kernel, which have no
-# size.
+# size. To stdout go, behind a dash, programs that look as if they held secrets and are to be packed as they are.
 BEGIN {
     setup()
+    ARCHIVE = "tr \"\\377\" \"\\000\" >&5"
     MASK = "@MASK@"
     ZERO = sprintf("%c", 0)
 @PATTERNS@
@@ -114,9 +115,9 @@ function add(line) {
 # Writes the file. The last line may have had no line break.
 function finish(mode, uid, gid, mtime, has_end,   i) {
     if (!has_end) SIZE--
-    print header(PATH, mode, uid, gid, SIZE, mtime)
-    for (i = 1; i < LINES; i++) print LINE[i] "\n"
-    if (LINES) print LINE[LINES] (has_end ? "\n" : "") padding(SIZE)
+    print header(PATH, mode, uid, gid, SIZE, mtime) | ARCHIVE
+    for (i = 1; i < LINES; i++) print LINE[i] "\n" | ARCHIVE
+    if (LINES) print LINE[LINES] (has_end ? "\n" : "") padding(SIZE) | ARCHIVE
 }
 IS_TEXT { add($0); next }
 {
@@ -131,6 +132,10 @@ IS_TEXT { add($0); next }
     }
     # Something else has been read than text: it changed, or a NUL is in it.
     else if (!IS_BINARY && (READ == $5 || READ == $5 + 1)) finish(number_of($2) % 4096, $3, $4, $6, READ == $5)
+    else if (PATH ~ "^(usr|lib[0-9]*|boot|efi)/") print "-" path "\n"
     else if (READ || $5 > 0) print "collect: " path ": no text, left out since it may hold a secret\n" | "cat >&2"
 }
-END { if (IS_TEXT && LINES) finish(420, 0, 0, ENVIRON["NOW"] + 0, 1) }
+END {
+    if (IS_TEXT && LINES) finish(420, 0, 0, ENVIRON["NOW"] + 0, 1)
+    close(ARCHIVE)
+}

@@ -42,7 +42,7 @@ usage() {
 }
 
 # Passes a text on stdin through the masks into a member called $1; no text, no member.
-member() { MEMBER=$1 awk "$header_awk$members_awk" | tr '\377' '\000' >&5; }
+member() { MEMBER=$1 awk "$header_awk$members_awk"; }
 
 # Packs the file $2, which may hold any bytes, as $1: so many bytes of it as $3 says.
 raw_member() {
@@ -151,8 +151,9 @@ suspects() {
 
 # Splits the files to pack: $1 is "masked" for the lines of those that are masked, "plain" for the lines of the others.
 split_by_secret() {
-    printf '%s\n' "$suspects" "" "$packed" | awk -v want="$1" '
+    printf '%s\n' "$suspects" ${programs:+"$programs"} "" "$packed" | awk -v want="$1" '
         BEGIN { line_break = sprintf("%c", 1) }
+        !all && /^-/ { delete suspect[substr($0, 2)]; next }
         !all { if ($0 == "") all = 1; else suspect[$0] = 1; next }
         {
             path = $0

@@ -34,13 +34,14 @@ main() {
     folders=$(starts)
     packed=$(names | awk "$header_awk$select_awk")
     gaps | member bootproof-collect/gaps
-    virtual_files | awk "$header_awk$members_awk" | tr '\377' '\000' >&5
+    virtual_files | awk "$header_awk$members_awk"
     if [ "$root" = / ]; then
         [ -d sys/kernel ] && firmware_variables
         commands
     fi
     suspects=$(suspects)
-    split_by_secret masked | awk "$header_awk$members_awk" | tr '\377' '\000' >&5
+    programs=
+    programs=$(split_by_secret masked | awk "$header_awk$members_awk")
     pack
     return 0
 }

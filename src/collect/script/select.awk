@@ -38,7 +38,8 @@ function ends(text, end) {
     return length(text) >= length(end) && substr(text, length(text) - length(end) + 1) == end
 }
 function is_secret(base,   i) {
-    if (base in SECRET_NAMES || index(tolower(base), "@SECRET_PART@")) return 1
+    if (base in SECRET_NAMES) return 1
+    if (index(tolower(base), "@SECRET_PART@") && base !~ "[.](@UNITS@)$") return 1
     for (i = 1; i <= STARTS; i++) if (index(base, SECRET_STARTS[i]) == 1) return 1
     for (i = 1; i <= ENDINGS; i++) if (ends(base, SECRET_ENDINGS[i])) return 1
     return 0

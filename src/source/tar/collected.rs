@@ -48,6 +48,11 @@ impl Gap {
     pub(super) fn may_hold(&self, path: &[u8]) -> bool {
         path.strip_prefix(self.path.as_slice()).is_some_and(|rest| rest.starts_with(b"/"))
     }
+
+    /// Whether it is at `path` or below it.
+    pub(super) fn is_within(&self, path: &[u8]) -> bool {
+        self.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }
 }
 
 /// Reads the gaps.

@@ -158,11 +158,8 @@ impl Archive {
 
     /// What is said of a name that the archive does not have.
     fn missing(&self, path: &Path) -> LookupError {
-        let shown = display_path(path);
-        match self.gaps.iter().find(|gap| gap.may_hold(path.as_os_str().as_bytes())) {
-            Some(gap) => LookupError::Unreadable { path: shown, reason: gap.reason.to_owned() },
-            None => LookupError::Absent { path: shown },
-        }
+        let gap = self.gaps.iter().find(|gap| gap.may_hold(path.as_os_str().as_bytes()));
+        gap.map_or_else(|| LookupError::Absent { path: display_path(path) }, |gap| unread(path, gap))
     }
 
     /// Unpacks `len` bytes from `start` on once more.
@@ -348,31 +345,38 @@ impl<I: Input> Read for Contents<'_, I> {
     }
 }
 
+/// A directory that is no member itself.
+const IMPLIED: Node = Node { kind: NodeKind::Directory, len: 0, mode: 0o755, uid: 0, mtime: 0 };
+
+fn unread(path: &Path, gap: &Gap) -> LookupError {
+    LookupError::Unreadable { path: display_path(path), reason: gap.reason.to_owned() }
+}
+
 impl Backend for Archive {
     fn node(&self, path: &Path) -> Result<Node, LookupError> {
         match self.index.find(path.as_os_str().as_bytes()) {
             Found::Entry(entry) => Ok(entry.node()),
-            Found::Implied => Ok(Node { kind: NodeKind::Directory, len: 0, mode: 0o755, uid: 0, mtime: 0 }),
+            Found::Implied => Ok(IMPLIED),
+            // Where another machine's folder is mounted there is one.
+            Found::Nothing if self.gaps.iter().any(|gap| gap.is_within(path.as_os_str().as_bytes())) => {
+                Ok(IMPLIED)
+            }
             Found::Nothing => Err(self.missing(path)),
         }
     }
 
     fn list(&self, path: &Path) -> Result<Vec<OsString>, LookupError> {
-        match self.index.find(path.as_os_str().as_bytes()) {
+        let name = path.as_os_str().as_bytes();
+        if let Some(gap) = self.gaps.iter().find(|gap| gap.path == name) {
+            return Err(unread(path, gap));
+        }
+        match self.index.find(name) {
             Found::Entry(entry) if !entry.is_directory() => Err(LookupError::WrongKind {
                 path: display_path(path),
                 found: super::kind_name(&entry.node().kind),
                 wanted: "a directory",
             }),
-            Found::Entry(_) | Found::Implied => {
-                match self.gaps.iter().find(|gap| gap.path == path.as_os_str().as_bytes()) {
-                    Some(gap) => Err(LookupError::Unreadable {
-                        path: display_path(path),
-                        reason: gap.reason.to_owned(),
-                    }),
-                    None => Ok(self.index.list(path.as_os_str().as_bytes())),
-                }
-            }
+            Found::Entry(_) | Found::Implied => Ok(self.index.list(name)),
             Found::Nothing => Err(self.missing(path)),
         }
     }

@@ -423,3 +423,29 @@ proptest! {
         prop_assert_eq!(super::tests::names(&tree, "etc"), wanted);
     }
 }
+
+#[test]
+fn a_collection_tells_what_was_left_out_from_what_is_not_there() {
+    let list = b"81a4 3 12 1700000000 etc/shadow\n81ed 0 5 1700000000 usr/bin/perl\n41c0 0 4096 1 root\n";
+    let bytes = Maker::default()
+        .file("bootproof-collect/manifest", b"bootproof-collect 1\n")
+        .file("bootproof-collect/names/00001", list)
+        .file("bootproof-collect/gaps", b"unreadable root\nremote srv/nfs\n")
+        .file("./etc/fstab", b"/dev/sda1 / ext4 defaults 0 1\n")
+        .file("./usr/bin/perl", b"#!perl")
+        .end();
+    for tree in [from_file(&bytes).unwrap(), from_stream(&bytes).unwrap()] {
+        let node = tree.metadata("etc/shadow").unwrap();
+        assert_eq!((node.kind, node.len, node.mode, node.uid), (NodeKind::File, 12, 0o644, 3));
+        let reason = tree.read("etc/shadow").unwrap_err().to_string();
+        assert!(reason.contains("not packed"), "{reason}");
+        assert!(tree.read("etc/crypttab").unwrap_err().is_absent());
+        assert_eq!(tree.read("usr/bin/perl").unwrap().bytes, b"#!perl");
+        for path in ["root/.ssh/authorized_keys", "srv/nfs/x"] {
+            let error = tree.read(path).unwrap_err();
+            assert!(matches!(error, LookupError::Unreadable { .. }), "{path}: {error}");
+        }
+        assert!(tree.list("root").is_err());
+        assert_eq!(names(&tree, "etc"), ["fstab", "shadow"]);
+    }
+}
