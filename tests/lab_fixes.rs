@@ -53,7 +53,10 @@ fn root() -> &'static Path {
 
 fn records() -> Vec<Record> {
     let table = std::fs::read_to_string(root().join("testdata/lab/fixes/truth.jsonl")).unwrap();
-    table.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+    table
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect()
 }
 
 /// The ids of the built-in rules, from the names of their files.
@@ -81,7 +84,8 @@ fn what_failed_as_predicted_came_up_after_the_fix() {
 fn cures_are_of_many_causes_and_of_both_generators() {
     let records = records();
     let cured: Vec<&Record> = records.iter().filter(|record| record.cured).collect();
-    let count = |what: fn(&Record) -> &str| cured.iter().map(|record| what(record)).collect::<BTreeSet<_>>().len();
+    let count =
+        |what: fn(&Record) -> &str| cured.iter().map(|record| what(record)).collect::<BTreeSet<_>>().len();
     assert!(cured.len() >= 15, "{} cured", cured.len());
     assert_eq!(count(|record| &record.generator), 2);
     assert!(count(|record| &record.kernel) >= 2);

@@ -130,7 +130,10 @@ pub fn gather(gather: &Gather<'_>, lvm2_version: Known<Option<String>>) -> Lvm {
     let filters = ["filter", "global_filter"].into_iter().filter_map(|name| {
         let (file, set) = get(&format!("devices/{name}"))?;
         let around_bracket = AroundBracket::of(&file.bytes, set.span.line, name);
-        Some(Filter { around_bracket, ..Filter::new(name, &set.values, set.span.at(&file.path), &partitions) })
+        Some(Filter {
+            around_bracket,
+            ..Filter::new(name, &set.values, set.span.at(&file.path), &partitions)
+        })
     });
     let built_in = configs.iter().find_map(|(_, config)| config.default_of("devices/use_devicesfile"));
     let uses_devices_file = match (&devices_file, get("devices/use_devicesfile"), built_in) {

@@ -50,7 +50,10 @@ impl AroundBracket {
         let text = std::str::from_utf8(bytes).ok()?.lines().nth(index)?;
         let (start, value) = text.split_once('=').filter(|(start, _)| start.trim().ends_with(name))?;
         let (between, after) = value.split_once('[')?;
-        between.trim().is_empty().then(|| Self { before: format!("{start}={between}["), after: after.to_owned() })
+        between
+            .trim()
+            .is_empty()
+            .then(|| Self { before: format!("{start}={between}["), after: after.to_owned() })
     }
 }
 

@@ -22,7 +22,10 @@ fn without(line: &str, words: &[String]) -> String {
             out.push_str(word);
         }
         // One of the two blanks around a name goes with it.
-        let blank = tail.chars().next().filter(|next| is_gone && next.is_whitespace() && out.ends_with([' ', '\t', '"', '\'', '(']));
+        let blank = tail
+            .chars()
+            .next()
+            .filter(|next| is_gone && next.is_whitespace() && out.ends_with([' ', '\t', '"', '\'', '(']));
         let divider = tail.chars().next().map_or(0, char::len_utf8);
         let (between, after) = tail.split_at(divider);
         if blank.is_none() {

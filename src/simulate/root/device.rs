@@ -43,7 +43,8 @@ impl<'a> Root<'a> {
                     return self.with_usr(Step::ok(step, format!("root={raw} {why}"), at), machine);
                 };
                 if self.kind() == Kind::Dracut && self.view.has_named(RESUME_GENERATOR) {
-                    let detail = format!("resume={resume} does not exist: the initrd waits for it without end");
+                    let detail =
+                        format!("resume={resume} does not exist: the initrd waits for it without end");
                     return Step::fails(step, detail, Some(at_resume.clone())).because(Cause::ResumeMissing);
                 }
                 let note = "the initrd waits for it and goes on without it";
