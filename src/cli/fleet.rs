@@ -11,7 +11,7 @@ use super::args::FailOn;
 use super::output;
 use super::progress::Progress;
 use crate::fleet::{self, Fleet};
-use crate::report::fleet::{csv, json, markdown, text};
+use crate::report::fleet::{csv, html, json, markdown, text};
 use crate::report::text::Colour;
 
 /// Puts many hosts' reports together: who can go where, and what to mend first.
@@ -31,9 +31,13 @@ pub(crate) struct FleetArgs {
     #[arg(long, short = 'f', value_name = "FORMAT", value_enum)]
     pub(crate) format: Option<FleetFormat>,
 
-    /// Write to FILE, in the format of its extension: .md, .json, .csv or .txt. Repeatable.
+    /// Write to FILE, in the format of its extension: .html, .md, .json, .csv or .txt. Repeatable.
     #[arg(long, short = 'o', value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
+
+    /// Print nothing but what `--format` asks for: the exit code and the files speak. Errors still go to stderr.
+    #[arg(long, short = 'q')]
+    pub(crate) quiet: bool,
 
     /// A host is held back, and the exit status is 1, by a finding of this severity or worse that is not waived.
     #[arg(long, value_name = "SEVERITY", value_enum, default_value = "high")]
@@ -43,7 +47,7 @@ pub(crate) struct FleetArgs {
 const EXAMPLES: &str = "\
 Examples:
   bootproof fleet reports/                        Who can go where, and what to mend first
-  bootproof fleet reports/ -o fleet.md -o fleet.csv
+  bootproof fleet reports/ -o fleet.html -o fleet.csv
   cat */report.json | bootproof fleet - --format markdown
 
 Exit status: 0 nothing at or above --fail-on on any host, 1 something is or a boot fails, 2 a report could not be
@@ -54,6 +58,9 @@ read (the others are reported all the same).";
 pub(crate) enum FleetFormat {
     /// For reading in a terminal.
     Text,
+    /// One self-contained page with search.
+    #[value(alias = "htm")]
+    Html,
     /// For a wiki or a ticket.
     #[value(alias = "md")]
     Markdown,
@@ -76,15 +83,14 @@ pub(crate) fn run(args: &FleetArgs) -> anyhow::Result<ExitCode> {
     let fleet = fleet::gather(found, std::io::stdin().lock(), args.fail_on.severity());
     drop(progress);
     complain(&fleet);
-    if fleet.hosts.is_empty() {
-        bail!("no report could be read: there is nothing to put together");
-    }
     for (path, format) in files {
-        output::write_file_with(path, |out| write(&fleet, format, out))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        output::write_file_with(path, |out| write(&fleet, format, folder, out))?;
     }
     match args.format {
+        None if args.quiet => {}
         None | Some(FleetFormat::Text) => output::print(&text::render(&fleet, Colour::Styled))?,
-        Some(format) => output::print_with(|out| write(&fleet, format, out))?,
+        Some(format) => output::print_with(|out| write(&fleet, format, Path::new(""), out))?,
     }
     Ok(ExitCode::from(match (fleet.is_incomplete(), fleet.failing()) {
         (true, _) => super::COULD_NOT_WORK,
@@ -105,9 +111,18 @@ fn complain(fleet: &Fleet) {
     }
 }
 
-fn write(fleet: &Fleet, format: FleetFormat, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
+fn write(
+    fleet: &Fleet,
+    format: FleetFormat,
+    folder: &Path,
+    out: &mut dyn std::io::Write,
+) -> anyhow::Result<()> {
     match format {
         FleetFormat::Text => out.write_all(text::render(fleet, Colour::Plain).as_bytes())?,
+        FleetFormat::Html => {
+            let page = html::render(fleet, folder).context("cannot render the fleet as HTML")?;
+            out.write_all(page.as_bytes())?;
+        }
         FleetFormat::Markdown => {
             let text = markdown::render(fleet).context("cannot render the fleet as Markdown")?;
             out.write_all(text.as_bytes())?;
@@ -120,10 +135,11 @@ fn write(fleet: &Fleet, format: FleetFormat, out: &mut dyn std::io::Write) -> an
 
 fn format_of(path: &Path) -> anyhow::Result<FleetFormat> {
     match path.extension().and_then(|extension| extension.to_str()) {
+        Some("html" | "htm") => Ok(FleetFormat::Html),
         Some("md" | "markdown") => Ok(FleetFormat::Markdown),
         Some("json") => Ok(FleetFormat::Json),
         Some("csv") => Ok(FleetFormat::Csv),
         Some("txt" | "text") => Ok(FleetFormat::Text),
-        _ => bail!("`{}`: end the name in .md, .json, .csv or .txt to say the format", path.display()),
+        _ => bail!("`{}`: end the name in .html, .md, .json, .csv or .txt to say the format", path.display()),
     }
 }

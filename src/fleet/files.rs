@@ -129,12 +129,14 @@ impl Found {
     }
 }
 
-/// What a folder holds, by name.
+/// What a folder holds, by name; links last, so that a file that is met under two names goes by its own.
 #[expect(clippy::disallowed_methods, reason = "reports that the user names are no part of an audited system")]
 fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut paths = std::fs::read_dir(folder)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let entry = |entry: std::io::Result<std::fs::DirEntry>| {
+        let entry = entry?;
+        Ok((entry.file_type()?.is_symlink(), entry.path()))
+    };
+    let mut paths = std::fs::read_dir(folder)?.map(entry).collect::<std::io::Result<Vec<_>>>()?;
     paths.sort();
-    Ok(paths)
+    Ok(paths.into_iter().map(|(_, path)| path).collect())
 }

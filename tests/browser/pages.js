@@ -25,10 +25,12 @@ export const pages = {
   diff: ['diff', system('centos6-san-server'), made('changed'), '-t', 'same', '-t', 'kvm'],
   triage: ['triage', log('array-not-found')],
   'triage-system': ['triage', log('lvm-group-missing'), '--system', system('centos6-san-server')],
+  fleet: ['fleet', made('reports')],
   'hostile-check': ['check', made('hostile'), '-t', 'kvm', '-t', made('hostile-target.yaml'), '--rules', made('hostile-rules')],
   'hostile-boot': ['boot', made('hostile'), '-t', 'kvm', '-t', made('hostile-target.yaml')],
   'hostile-diff': ['diff', system('debian12-vm'), made('hostile'), '-t', 'kvm', '--rules', made('hostile-rules')],
   'hostile-triage': ['triage', made('hostile.log'), '--system', made('hostile')],
+  'hostile-fleet': ['fleet', made('hostile-reports')],
 };
 
 /** Pages on systems of good faith, and on those that try to get something run. */

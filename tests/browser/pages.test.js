@@ -30,7 +30,7 @@ for (const name of Object.keys(pages)) {
       const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
       const known = new Set(ids);
       const named = [];
-      for (const link of document.querySelectorAll('a[href^="#"]')) named.push(link.getAttribute('href').slice(1));
+      for (const link of document.querySelectorAll('a[href^="#"]:not([href^="#?"])')) named.push(link.getAttribute('href').slice(1));
       for (const use of document.querySelectorAll('use')) named.push(use.getAttribute('href').slice(1));
       for (const label of document.querySelectorAll('label[for]')) named.push(label.htmlFor);
       for (const element of document.querySelectorAll('[aria-labelledby]')) {

@@ -1,8 +1,11 @@
-//! That the JSON is as its schema says and does not grow with the square of the hosts, and that text fits a terminal.
+//! That the JSON is as its schema says, that it does not grow with the square of the hosts, and that nothing of a
+//! hostile host is markup on the page.
+
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{json as fleet_json, text};
+use super::{html, json as fleet_json, markdown, text};
 use crate::finding::Severity;
 use crate::fleet::Fleet;
 use crate::fleet::tests::{boot, finding, fleet_of, report};
@@ -46,6 +49,35 @@ fn the_json_is_as_its_schema_says() {
 fn the_json_grows_with_the_hosts_and_not_with_their_square() {
     let [small, large] = [100, 400].map(|hosts| written(&fleet(hosts, "")).len());
     assert!(large < small * 5, "{small} {large}");
+}
+
+#[test]
+fn nothing_of_a_hostile_host_is_markup() {
+    let payload = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u{2028}`x`|<!--";
+    let fleet = fleet(5, payload);
+    let page = html::render(&fleet, Path::new("")).unwrap();
+    for forbidden in ["<script>alert", "<img src=x", "\u{2028}", "<!--"] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+    assert_eq!(page.matches("</script>").count(), 2);
+    let markdown = markdown::render(&fleet).unwrap();
+    assert!(!markdown.contains("<script") && !markdown.contains("<img"), "{markdown}");
+}
+
+#[test]
+fn the_page_links_only_to_what_is_there() {
+    let page = html::render(&fleet(12, ""), Path::new("")).unwrap();
+    let values = |name: &str| -> Vec<String> {
+        page.split(name).skip(1).filter_map(|rest| rest.split('"').next()).map(ToOwned::to_owned).collect()
+    };
+    let ids = values(" id=\"");
+    let unique: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(unique.len(), ids.len(), "{ids:?}");
+    let inside = values(" href=\"#").into_iter().filter(|link| !link.starts_with('?'));
+    for link in inside.chain(values(" for=\"")).chain(values("aria-labelledby=\"")) {
+        // The heading of the panel is made when a host is opened.
+        assert!(ids.contains(&link) || link == "fleet.host.title", "{link}");
+    }
 }
 
 #[test]
