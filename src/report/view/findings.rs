@@ -23,7 +23,7 @@ const LONG_LINE: usize = 96;
 const OPEN_PLACES: usize = 10;
 
 /// The page's own ids; those that its templates number hold a dot, which no anchor of a finding does.
-const OWN_ANCHORS: [&str; 23] = [
+const OWN_ANCHORS: [&str; 25] = [
     "boots",
     "boots-title",
     "chains",
@@ -43,6 +43,8 @@ const OWN_ANCHORS: [&str; 23] = [
     "unchanged-title",
     "files",
     "files-title",
+    "set-aside",
+    "set-aside-title",
     "not-compared",
     "copies",
     "open",
