@@ -42,6 +42,15 @@ def test_a_host_that_sends_nothing_is_told_and_the_others_go_on(ansible, bootpro
     assert run.of('old')[0] == 'ok'
 
 
+def test_what_a_shell_prints_at_its_start_is_no_part_of_the_tar(ansible, bootproof, old_server):
+    noisy = old_server / 'bin/noisy'
+    noisy.write_text('#!/bin/ash\necho Welcome to this server\nexec /bin/ash "$@"\n')
+    noisy.chmod(0o755)
+    status, result = ansible.run({'old': chroot(old_server, ansible_executable='/bin/noisy')}, collect(bootproof)).of('old')
+    assert status == 'ok', result
+    assert result['boots'] == {'kvm': 'fails'}
+
+
 def test_what_a_host_may_send_is_bounded(ansible, bootproof, old_server):
     status, result = ansible.run({'old': chroot(old_server)}, collect(bootproof, max_size='8K')).of('old')
     assert status == 'failed'

@@ -22,9 +22,13 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.module_utils.common.text.formatters import human_to_bytes
+from ansible_collections.bootproof.bootproof.plugins.filter.file_name import file_name
 from ansible_collections.bootproof.bootproof.plugins.module_utils import report as reports
 from ansible_collections.bootproof.bootproof.plugins.plugin_utils import output
 from ansible_collections.bootproof.bootproof.plugins.plugin_utils.reporting import ReportingAction
+
+# How the script begins what it says on stderr.
+COLLECTOR = 'collect: '
 
 
 class ActionModule(ReportingAction):
@@ -46,7 +50,9 @@ class ActionModule(ReportingAction):
         script = self._script(executable)
         with tempfile.TemporaryDirectory(prefix='bootproof-', dir=C.DEFAULT_LOCAL_TMP) as folder:
             archive, warnings = self._collect(script, params['system'], limit)
-            tar = os.path.join(folder, f'{self._host_name(task_vars)}.tar')
+            # The report calls the system by this name, in which the host is known again.
+            name = file_name((task_vars or {}).get('inventory_hostname', 'host'))
+            tar = os.path.join(folder, f'{name}.tar')
             output.write_whole(tar, archive)
             del archive
             if params['dest'] is not None:
@@ -73,26 +79,23 @@ class ActionModule(ReportingAction):
             raise AnsibleActionFail(f'executable: `{executable} collect` gives no script: {said}')
         return done.stdout
 
-    def _host_name(self, task_vars: dict[str, t.Any] | None) -> str:
-        """The host's name as a report's source: the inventory's, without what would make it a path."""
-        return (task_vars or {}).get('inventory_hostname', 'host').replace('/', '_')
-
-    def _collect(self, script: bytes, system: str, limit: int) -> tuple[bytes, list[str]]:
+    def _collect(self, script: bytes, system: str, limit: int) -> tuple[memoryview, list[str]]:
         """The tar that the host sent, and what its collector complained of."""
         # What a shell's start-up files print comes before the mark, and is no part of the tar.
         mark = f'bootproof-{secrets.token_hex(8)}'
         command = f'echo {mark}; (sh -s -- {shlex.quote(system)}; echo {mark}=$? >&2) | head -c {limit + 1}'
         stdout, stderr = self._on_host(command, script)
-        before, found, archive = stdout.partition(to_bytes(f'{mark}\n'))
         complaints, dummy, status = to_text(stderr, errors='replace').partition(f'{mark}=')
-        said = reports.said(complaints)
-        if not found or not archive:
-            shown = said or reports.said(to_text(before, errors='replace'))
-            raise AnsibleActionFail(f'the host sent nothing: {shown or "its shell said nothing either"}')
+        line = to_bytes(f'{mark}\n')
+        start = stdout.find(line) + len(line)
+        if line not in stdout or start == len(stdout):
+            said = reports.said(complaints) or reports.said(to_text(stdout[: start - len(line)], errors='replace'))
+            raise AnsibleActionFail(f'the host sent nothing: {said or "its shell said nothing either"}')
+        # A view, since a copy would take the memory twice.
+        archive = memoryview(stdout)[start:]
         if len(archive) > limit:
             raise AnsibleActionFail(f'the host sent more than {limit} bytes; `max_size` raises the limit')
-        warnings = [] if status.strip() == '0' else [f'the collector ended with {status.strip() or "no exit code"}: {said}']
-        return archive, warnings
+        return archive, warnings_of(complaints, status.strip())
 
     def _on_host(self, command: str, stdin: bytes) -> tuple[bytes, bytes]:
         """Runs a command on the host and returns its bytes. What ActionBase has for this makes text of them."""
@@ -118,7 +121,7 @@ class ActionModule(ReportingAction):
         folder, name = os.path.split(tar)
         outputs = [self._destination(path) for path in params['report']]
         for path in outputs:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            make_folder('report', path)
         done = self._run(reports.check_command(executable, name, params, outputs), folder)
         stderr = to_text(done.stderr, errors='replace')
         try:
@@ -155,10 +158,25 @@ def size(text: str) -> int:
         raise AnsibleActionFail(f'max_size: `{text}` is no size; write it like 512M or 2G') from error
 
 
+def warnings_of(complaints: str, status: str) -> list[str]:
+    """What the collector says of its own work, without what ssh says of the connection."""
+    if status != '0':
+        return [f'the collector ended with {status or "no exit code"}: {reports.said(complaints)}']
+    return [line for line in complaints.splitlines() if line.startswith(COLLECTOR)]
+
+
 def keep(tar: str, destination: str) -> None:
     """Copies the tar to where it is wanted."""
+    make_folder('dest', destination)
     try:
-        os.makedirs(os.path.dirname(destination), exist_ok=True)
         shutil.copyfile(tar, destination)
     except OSError as error:
         raise AnsibleActionFail(f'dest: cannot write `{destination}`: {error.strerror}') from error
+
+
+def make_folder(option: str, path: str) -> None:
+    """Makes the folder of a file that an option names."""
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    except OSError as error:
+        raise AnsibleActionFail(f'{option}: cannot make the folder of `{path}`: {error.strerror}') from error

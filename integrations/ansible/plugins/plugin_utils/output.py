@@ -9,7 +9,7 @@ import os
 import tempfile
 
 
-def write_whole(path: str, data: bytes) -> None:
+def write_whole(path: str, data: bytes | memoryview) -> None:
     """Writes a file whole or not at all, so that a play that is stopped leaves no half report; makes its folder."""
     folder = os.path.dirname(path) or '.'
     os.makedirs(folder, exist_ok=True)
