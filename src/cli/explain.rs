@@ -126,6 +126,7 @@ fn remedy(out: &mut String, number: usize, step: &RemedyStep) {
         Remedy::Command(command) => ("Run".to_owned(), Some(filled(command))),
         Remedy::Replace(Some(line)) => ("Write the line as".to_owned(), Some(filled(line))),
         Remedy::Replace(None) => ("Delete the line.".to_owned(), None),
+        Remedy::Part(part) => ("Write, in that place of the line".to_owned(), Some(filled(part))),
         Remedy::Append { path, text } => (format!("Add to `/{}`", filled(path)), Some(filled(text))),
         Remedy::Remove(path) => (format!("Remove `/{}`.", filled(path)), None),
         Remedy::Cmdline { remove, add } => (parameters(remove.as_deref(), add.as_deref()), None),

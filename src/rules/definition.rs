@@ -123,7 +123,7 @@ pub(super) struct FixStep {
     pub(super) advice: Option<Spanned<String>>,
 }
 
-/// A line to write otherwise: `with` a text, or `delete: true`.
+/// A line to write otherwise: `with` a text, a `part` of it, or `delete: true`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Replace {
@@ -135,6 +135,10 @@ pub(super) struct Replace {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub(super) with: Option<Spanned<String>>,
+    /// Tera: what comes in the place of the part that the place marks, such as one field of a line of fstab.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) part: Option<Spanned<String>>,
     /// Whether the line is to go.
     #[serde(default)]
     pub(super) delete: bool,

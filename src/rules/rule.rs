@@ -79,6 +79,8 @@ pub enum Remedy {
     Command(String),
     /// A line to write as the text says; none: to delete.
     Replace(Option<String>),
+    /// What comes in the place of a part of a line.
+    Part(String),
     /// Lines that a file must have.
     Append {
         /// The file.

@@ -46,6 +46,15 @@ impl<'a> Lines<'a> {
         Self { tree, files: Mutex::default() }
     }
 
+    /// The line at `place` as it is; none where it holds a secret, is no UTF-8 or cannot be read.
+    pub(super) fn raw(&self, place: &Place) -> Option<String> {
+        let text = self.text(&place.path)?;
+        let number = usize::try_from(place.line?).ok()?;
+        let line = std::str::from_utf8(text.line(number)?).ok()?; // what is no text cannot be written into a template
+        let is_key = text.keys.iter().any(|lines| lines.contains(&number.saturating_sub(1)));
+        (!is_key && Masker::of(&place.path).line(line) == line).then(|| line.to_owned())
+    }
+
     /// The line at `place`; none where it is no line of a file that can be read.
     pub(super) fn line(&self, place: &Place) -> Option<String> {
         let text = self.text(&place.path)?;

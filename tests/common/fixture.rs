@@ -41,8 +41,13 @@ pub fn pieces(folder: &Path) -> BTreeMap<String, Piece> {
 
 /// The system in `folder` as a tree in memory.
 pub fn tree(folder: &Path) -> Tree {
+    tree_of(pieces(folder))
+}
+
+/// The system that these pieces make.
+pub fn tree_of(pieces: BTreeMap<String, Piece>) -> Tree {
     let mut memory = Memory::new();
-    for (path, piece) in pieces(folder) {
+    for (path, piece) in pieces {
         memory = match piece {
             Piece::File(bytes) if path == ".archive-damage" => {
                 memory.damaged("system.tar", String::from_utf8(bytes).unwrap().trim())

@@ -36,6 +36,23 @@ impl Case<'_> {
         steps
     }
 
+    /// The line with `text` in the place of the part that `at` marks.
+    fn part(&self, at: Place, text: &str) -> Fix {
+        let index = |column: Option<u32>| usize::try_from(column?.checked_sub(1)?).ok();
+        let line = self.world.lines.raw(&at);
+        let parts = line.as_deref().and_then(|line| {
+            let (start, end) = (index(at.column)?, index(at.end)?);
+            Some((line.get(..start)?, line.get(start..end)?, line.get(end..)?))
+        });
+        match parts {
+            Some((before, part, after)) if is_whole(part) && !part.is_empty() => {
+                Fix::Replace { with: Some(format!("{before}{text}{after}")), at }
+            }
+            // A line with a secret, or one that goes on in the next.
+            _ => Fix::Advice { text: format!("Write `{text}` there, at {at}.") },
+        }
+    }
+
     /// One step: none where a value that it needs is not known, several for several initrds.
     fn filled(
         &self,
@@ -52,11 +69,13 @@ impl Case<'_> {
             Action::Append { path, text } => {
                 vec![Fix::Append { path: render(path)?, text: shell::line(&render(text)?) }]
             }
+            Action::Part { at: own, with } => {
+                let text = shell::line(&render(with)?);
+                let line = placed(own, at, context);
+                line.map(|line| self.part(line, &text)).into_iter().collect()
+            }
             Action::Replace { at: own, with } => {
-                let line = match own {
-                    Some(own) => resolved(own, context).and_then(|line| place(line.as_ref())),
-                    None => Some(at.clone()),
-                };
+                let line = placed(own, at, context);
                 let with = with.as_ref().map(render).transpose()?;
                 let replace = |at| Fix::Replace { at, with: with.as_deref().map(shell::line) };
                 line.map(replace).into_iter().collect()
@@ -73,6 +92,20 @@ impl Case<'_> {
             }
         })
     }
+}
+
+/// The place of a step: its own, or that of the finding.
+fn placed(own: &Option<IdedExpr>, at: &Place, context: &Context<'_, '_>) -> Option<Place> {
+    match own {
+        Some(own) => resolved(own, context).and_then(|line| place(line.as_ref())),
+        None => Some(at.clone()),
+    }
+}
+
+/// Whether a part of a line closes what it opens, so that it does not go on in the next line.
+fn is_whole(part: &str) -> bool {
+    let count = |character| part.matches(character).count();
+    count('[') == count(']') && count('{') == count('}') && count('"').is_multiple_of(2)
 }
 
 fn resolved<'c>(expression: &'c IdedExpr, context: &'c Context<'_, '_>) -> Option<Box<dyn Val + 'c>> {

@@ -26,6 +26,11 @@ pub(in super::super) enum Action {
         at: Option<IdedExpr>,
         with: Option<String>,
     },
+    /// The part of a line that its place marks.
+    Part {
+        at: Option<IdedExpr>,
+        with: String,
+    },
     Append {
         path: String,
         text: String,
@@ -123,17 +128,21 @@ impl Templates<'_, '_, '_> {
     }
 
     fn replace(&mut self, replace: Spanned<Replace>) -> Option<(Action, Remedy)> {
-        let Replace { at, with, delete } = replace.value;
+        let Replace { at, with, part, delete } = replace.value;
         let at = at.as_ref().and_then(|at| self.place_of_line(at));
-        match (with, delete) {
-            (Some(text), false) => {
+        match (with, part, delete) {
+            (Some(text), None, false) => {
                 let with = Some(self.add(&text, "", shell::LINE));
                 Some((Action::Replace { at, with }, Remedy::Replace(Some(text.value))))
             }
-            (None, true) => Some((Action::Replace { at, with: None }, Remedy::Replace(None))),
+            (None, Some(text), false) => {
+                let with = self.add(&text, "", shell::LINE);
+                Some((Action::Part { at, with }, Remedy::Part(text.value)))
+            }
+            (None, None, true) => Some((Action::Replace { at, with: None }, Remedy::Replace(None))),
             _ => {
                 let span = bytes(self.loader.source, replace.referenced.span());
-                self.loader.error_at(span, "a replacement has either `with` or `delete: true`", None);
+                self.loader.error_at(span, "a replacement has either `with`, `part` or `delete: true`", None);
                 None
             }
         }
