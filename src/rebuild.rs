@@ -250,7 +250,11 @@ fn release(facts: &Facts, image: Option<&Initrd>, path: &str) -> Option<String> 
         let releases = facts.kernels.iter().map(|kernel| kernel.release.as_str());
         releases.filter(fits).max_by_key(|release| release.len()).map(str::to_owned)
     };
-    named.or_else(of_modules).or_else(of_entry).or_else(of_kernel)
+    let only = || match facts.kernels.as_slice() {
+        [one] => Some(one.release.clone()),
+        _ => None,
+    };
+    named.or_else(of_modules).or_else(of_entry).or_else(of_kernel).or_else(only)
 }
 
 /// What builds the image: the program that has built it if that is still there, else the one that is.
@@ -294,5 +298,91 @@ fn usual(family: Family, version: Option<u32>) -> Option<Builder> {
         Family::Rhel | Family::Suse => Some(Builder::Dracut),
         Family::Arch => Some(Builder::Mkinitcpio),
         Family::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Limits;
+    use crate::source::memory::Memory;
+
+    fn facts(files: &[(&str, &str)]) -> Facts {
+        let memory = files.iter().fold(Memory::new(), |memory, (path, text)| memory.file(path, text.as_bytes()));
+        Facts::gather(&memory.into_tree(), &Limits::default())
+    }
+
+    const DEBIAN: (&str, &str) = ("etc/os-release", "ID=debian\nVERSION_ID=12\n");
+    const SLES: (&str, &str) = ("etc/os-release", "ID=sles\nVERSION_ID=15.5\n");
+    const ARCH: (&str, &str) = ("etc/os-release", "ID=arch\n");
+    const CENTOS_5: (&str, &str) = ("etc/redhat-release", "CentOS release 5.11 (Final)\n");
+    const CENTOS_6: (&str, &str) = ("etc/redhat-release", "CentOS release 6.10 (Final)\n");
+    const SLES_11: (&str, &str) =
+        ("etc/SuSE-release", "SUSE Linux Enterprise Server 11 (x86_64)\nVERSION = 11\nPATCHLEVEL = 4\n");
+
+    #[test]
+    fn each_distribution_is_told_in_its_own_words() {
+        let cases: [(&[(&str, &str)], &str, &str); 9] = [
+            (&[DEBIAN, ("boot/initrd.img-6.1.0-18", "x")], "boot/initrd.img-6.1.0-18", "update-initramfs -u -k 6.1.0-18"),
+            (&[DEBIAN, ("lib/modules/6.1.0-18/modules.dep", "")], "boot/initrd.img-6.1.0-18", "update-initramfs -c -k 6.1.0-18"),
+            (
+                &[DEBIAN, ("usr/bin/dracut", "#!/bin/sh"), ("boot/initrd.img-6.1.0-18", "x")],
+                "boot/initrd.img-6.1.0-18",
+                "dracut -f --add-drivers \"virtio_pci virtio_blk\" /boot/initrd.img-6.1.0-18 6.1.0-18",
+            ),
+            (
+                &[CENTOS_5, ("boot/initrd-2.6.18-398.el5.img", "x")],
+                "boot/initrd-2.6.18-398.el5.img",
+                "mkinitrd -f --with=virtio_pci --with=virtio_blk /boot/initrd-2.6.18-398.el5.img 2.6.18-398.el5",
+            ),
+            (
+                &[CENTOS_6, ("boot/initramfs-2.6.32-754.el6.x86_64.img", "x"), ("etc/dracut.conf", "add_drivers+=\" qla2xxx \"\n")],
+                "boot/initramfs-2.6.32-754.el6.x86_64.img",
+                "dracut -f --add-drivers \"virtio_pci virtio_blk qla2xxx\" /boot/initramfs-2.6.32-754.el6.x86_64.img 2.6.32-754.el6.x86_64",
+            ),
+            (
+                &[SLES_11, ("boot/initrd-3.0.76-0.11-default", "x")],
+                "boot/initrd-3.0.76-0.11-default",
+                "mkinitrd -k vmlinuz-3.0.76-0.11-default -i initrd-3.0.76-0.11-default",
+            ),
+            (
+                &[SLES, ("boot/initrd-5.14.21-default", "x")],
+                "boot/initrd-5.14.21-default",
+                "dracut -f --add-drivers \"virtio_pci virtio_blk\" /boot/initrd-5.14.21-default 5.14.21-default",
+            ),
+            (
+                &[ARCH, ("boot/initramfs-linux.img", "x"), ("usr/lib/modules/6.9.1-arch1-1/modules.dep", ""), ("lib/modules/6.9.1-arch1-1/modules.dep", "")],
+                "boot/initramfs-linux.img",
+                "mkinitcpio -k 6.9.1-arch1-1 -g /boot/initramfs-linux.img",
+            ),
+            (
+                &[DEBIAN, ("boot/initrd.img-6;reboot", "x")],
+                "boot/initrd.img-6;reboot",
+                "update-initramfs -u -k '6;reboot'",
+            ),
+        ];
+        let drivers = ["virtio-pci".to_owned(), "virtio_blk".to_owned()];
+        for (files, path, expected) in cases {
+            let rebuild = Rebuild::of(&facts(files), path, &drivers);
+            assert_eq!(rebuild.map(|rebuild| rebuild.command()).as_deref(), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_to_rebuild_what_kdump_builds() {
+        let kdump = facts(&[CENTOS_6, ("boot/initrd-2.6.32-754.el6.x86_64kdump.img", "x")]);
+        let path = "boot/initrd-2.6.32-754.el6.x86_64kdump.img";
+        assert_eq!(Rebuild::of(&kdump, path, &[]), None);
+        let steps = steps(&kdump, &[path.to_owned()], &[]);
+        assert!(matches!(steps.as_slice(), [Fix::Advice { text }] if text.contains(path)));
+    }
+
+    #[test]
+    fn host_adapters_get_numbers_that_are_free() {
+        let conf = ("etc/modprobe.conf", "alias scsi_hostadapter cciss\nalias scsi_hostadapter2 qla2xxx\n");
+        let found = facts(&[CENTOS_5, ("sbin/mkinitrd", "#!/bin/sh"), conf]);
+        let drivers = ["cciss".to_owned(), "virtio_pci".to_owned(), "virtio_blk".to_owned()];
+        let lines = host_adapters(&found, &drivers);
+        assert_eq!(lines, "alias scsi_hostadapter1 virtio_pci\nalias scsi_hostadapter3 virtio_blk");
     }
 }
