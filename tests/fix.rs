@@ -12,7 +12,6 @@ use std::process::{Command, Output};
 use bootproof::facts::{Facts, Limits};
 use bootproof::finding::{Finding, Fix};
 use bootproof::fix::{self, FileKind, Plan};
-use bootproof::report::TargetSummary;
 use bootproof::rules::fixture::Expectation;
 use bootproof::rules::{Input, Rule, RuleSet, Subject};
 use bootproof::simulate::simulate;
@@ -71,7 +70,7 @@ fn planned(
     let boots = simulate(&facts, targets);
     let input = Input { facts: &facts, targets, boots: &boots, tree: &tree };
     let findings = rules.evaluate_only(rule, &input).findings;
-    let plan = fix::plan(&tree, &facts, targets.iter().map(TargetSummary::from).collect(), &findings);
+    let plan = fix::plan(&input, &findings);
     (findings, plan)
 }
 

@@ -11,7 +11,6 @@ use super::args::{ListFormat, RuleArgs, SystemArgs, TargetArgs};
 use super::output;
 use super::progress::Progress;
 use crate::fix::{self, Plan};
-use crate::report::TargetSummary;
 use crate::rules::Input;
 use crate::{simulate, target};
 
@@ -67,10 +66,10 @@ pub(crate) fn run(args: &FixArgs) -> anyhow::Result<ExitCode> {
     progress.stage("playing the boots through");
     let boots = simulate::simulate(&facts, &targets);
     progress.stage("applying the rules");
-    let found = rules.evaluate(&Input { facts: &facts, targets: &targets, boots: &boots, tree: &tree });
+    let input = Input { facts: &facts, targets: &targets, boots: &boots, tree: &tree };
+    let found = rules.evaluate(&input);
     progress.stage("planning");
-    let summaries = targets.iter().map(TargetSummary::from).collect();
-    let plan = fix::plan(&tree, &facts, summaries, &found.findings);
+    let plan = fix::plan(&input, &found.findings);
     drop(progress);
     for (rule, mistake) in &found.mistakes {
         let _ = writeln!(anstream::stderr(), "warning: rule `{rule}` could not be evaluated: {mistake}");

@@ -26,10 +26,12 @@ use serde::Serialize;
 
 use self::files::{Files, NotEdited};
 use crate::facts::Facts;
+use crate::facts::initrds::Initrd;
 use crate::finding::{Finding, Fix};
 use crate::rebuild::{Builder, Rebuild, Setting};
 use crate::report::{SystemSummary, TargetSummary, Tool};
-use crate::source::Tree;
+use crate::rules::Input;
+use crate::simulate::Boot;
 
 pub use files::{FileChange, FileKind, Swap};
 pub use script::script;
@@ -110,9 +112,10 @@ struct Planner<'a> {
     by_hand: Vec<HandStep>,
 }
 
-/// The plan that mends `findings` of the system in `tree`.
+/// The plan that mends `findings` of the system in `input`.
 #[must_use]
-pub fn plan(tree: &Tree, facts: &Facts, targets: Vec<TargetSummary>, findings: &[Finding]) -> Plan {
+pub fn plan(input: &Input<'_>, findings: &[Finding]) -> Plan {
+    let Input { facts, targets, boots, tree } = *input;
     let mut planner = Planner {
         facts,
         files: Files::of(tree),
@@ -126,8 +129,7 @@ pub fn plan(tree: &Tree, facts: &Facts, targets: Vec<TargetSummary>, findings: &
             planner.step(&finding.rule, fix);
         }
     }
-    planner.settings();
-    planner.follow_edits();
+    planner.complete(boots);
     let size = |path: &str| facts.initrds.iter().find(|image| image.path == path).map(|image| image.size);
     let Planner { files, rebuilds, mut rebuilt_for, commands, mut by_hand, .. } = planner;
     let (files, refused) = files.finished();
@@ -147,7 +149,7 @@ pub fn plan(tree: &Tree, facts: &Facts, targets: Vec<TargetSummary>, findings: &
         schema: SCHEMA,
         tool: Tool::this(),
         system: SystemSummary { source: tree.origin().to_owned(), system: facts.system.clone() },
-        targets,
+        targets: targets.iter().map(TargetSummary::from).collect(),
         files,
         rebuilds: rebuilds.into_iter().map(step).collect(),
         commands,
@@ -245,13 +247,27 @@ impl Planner<'_> {
         }
     }
 
-    /// Builds anew what an edit has made out of date: images with a copy of a file that changes, and all images of a builder
+    /// Adds what follows from what was asked for: further initrds, the drivers that they must not lose, and the settings.
+    fn complete(&mut self, boots: &[Boot]) {
+        let asked = |rebuilds: &[Rebuild]| rebuilds.iter().map(|rebuild| 1 + rebuild.drivers.len()).sum::<usize>();
+        loop {
+            let before = asked(&self.rebuilds);
+            self.follow_edits();
+            self.keep_drivers(boots);
+            if asked(&self.rebuilds) == before {
+                break;
+            }
+        }
+        self.settings();
+    }
+
+    /// Builds anew what an edit makes out of date: images with a copy of a file that changes, and all images of a builder
     /// whose settings change.
     fn follow_edits(&mut self) {
         let changed = self.files.changed();
         let is_setting = |path: &String| BUILDER_SETTINGS.iter().any(|start| path.starts_with(start));
-        let all = changed.iter().any(is_setting);
-        let has_copy = |image: &crate::facts::initrds::Initrd| {
+        let all = changed.iter().any(is_setting) || self.rebuilds.iter().any(|rebuild| !rebuild.drivers.is_empty());
+        let has_copy = |image: &Initrd| {
             let copies = image.copies.get().map(Vec::as_slice).unwrap_or_default();
             copies.iter().any(|copy| changed.iter().any(|path| *path == *copy.at.path || *path == copy.path))
         };
@@ -260,6 +276,23 @@ impl Planner<'_> {
             stale.filter(|image| all || has_copy(image)).map(|image| image.path.clone()).collect();
         for initrd in stale {
             self.rebuild(&initrd, &[], None);
+        }
+    }
+
+    /// Asks for the drivers of the targets' disks in images whose builder goes by the hardware that it runs on, which may be
+    /// the old one or that of a rescue system.
+    fn keep_drivers(&mut self, boots: &[Boot]) {
+        for rebuild in &mut self.rebuilds {
+            let image = self.facts.initrds.iter().find(|image| image.path == rebuild.initrd);
+            let modules = image.and_then(|image| image.modules.get()).map(Vec::as_slice).unwrap_or_default();
+            let is_general = image.is_some_and(|image| image.hostonly.get() == Some(&Some(false)));
+            let of_image = boots.iter().filter(|boot| boot.initrd.as_deref() == Some(rebuild.initrd.as_str()));
+            for fate in of_image.filter(|_| !is_general).map(|boot| &boot.disk) {
+                // What the image has not as a module is built into the kernel.
+                let kept = fate.drivers.iter().filter(|driver| modules.contains(driver));
+                let wanted: Vec<String> = fate.missing.iter().chain(kept).map(ToString::to_string).collect();
+                rebuild.add(&wanted);
+            }
         }
     }
 }
