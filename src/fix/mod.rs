@@ -205,12 +205,28 @@ impl Planner<'_> {
     /// Builds the initrd anew, once for all who ask, with the drivers of all.
     fn rebuild(&mut self, initrd: &str, drivers: &[String], rule: Option<&str>) {
         let Some(wanted) = Rebuild::of(self.facts, initrd, drivers) else { return };
+        if !self.has_modules(&wanted.release) {
+            if let Some(rule) = rule {
+                let text = format!("Build `/{initrd}` anew once the modules of kernel {} are there.", wanted.release);
+                hand(&mut self.by_hand, Some(text), None, rule);
+            }
+            return;
+        }
         match self.rebuilds.iter_mut().find(|known| known.initrd == wanted.initrd) {
             Some(known) => known.add(&wanted.drivers),
             None => self.rebuilds.push(wanted),
         }
         if let Some(rule) = rule {
             note(self.rebuilt_for.entry(initrd.to_owned()).or_default(), rule);
+        }
+    }
+
+    /// Whether an initrd can be built for the kernel, as far as the input says.
+    fn has_modules(&self, release: &str) -> bool {
+        let kernels = &self.facts.kernels;
+        match kernels.iter().find(|kernel| kernel.release == release) {
+            Some(kernel) => kernel.has_modules.get() != Some(&false),
+            None => kernels.iter().all(|kernel| kernel.has_modules.get().is_none()),
         }
     }
 
@@ -297,8 +313,9 @@ impl Planner<'_> {
     }
 }
 
-/// Where the builders of initrds have their settings.
-const BUILDER_SETTINGS: [&str; 7] = [
+/// What the builders of initrds go by, beside what they copy.
+const BUILDER_SETTINGS: [&str; 8] = [
+    "etc/crypttab",
     "etc/dracut.conf",
     "etc/initramfs-tools/",
     "etc/mkinitcpio",
