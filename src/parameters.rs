@@ -51,14 +51,14 @@ fn edits(facts: &Facts, remove: &[String], add: &[String]) -> String {
             false => format!("{}=[^ \"]*", escaped(gone)),
         };
         scripts.push(match new.next() {
-            Some(new) => format!("s|{pattern}|{}|", escaped(new)),
+            Some(new) => format!("s|{pattern}|{}|", replacement(new)),
             None => format!("s| *{pattern}||"),
         });
     }
     let is_default = facts.boot.etc_default_grub.is_some();
     let line_end = |new: &String| match is_default {
-        true => format!("s|^GRUB_CMDLINE_LINUX=\"|&{} |", escaped(new)),
-        false => format!("/^[[:space:]]*\\(linux\\|kernel\\|append\\|options\\)/s|$| {}|", escaped(new)),
+        true => format!("s|^GRUB_CMDLINE_LINUX=\"|&{} |", replacement(new)),
+        false => format!("/^[[:space:]]*\\(linux\\|kernel\\|append\\|options\\)/s|$| {}|", replacement(new)),
     };
     scripts.extend(new.map(line_end));
     let files: BTreeSet<String> = match is_default {
@@ -84,7 +84,12 @@ pub(crate) fn renewal(facts: &Facts) -> Option<&'static str> {
     }
 }
 
-/// A text as sed(1) takes it literally, between `|`.
+/// A text as sed(1) puts it in literally, between `|`.
+fn replacement(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('&', "\\&").replace('|', "\\|")
+}
+
+/// A text as sed(1) finds it literally, between `|`.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
