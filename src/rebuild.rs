@@ -308,7 +308,8 @@ mod tests {
     use crate::source::memory::Memory;
 
     fn facts(files: &[(&str, &str)]) -> Facts {
-        let memory = files.iter().fold(Memory::new(), |memory, (path, text)| memory.file(path, text.as_bytes()));
+        let memory =
+            files.iter().fold(Memory::new(), |memory, (path, text)| memory.file(path, text.as_bytes()));
         Facts::gather(&memory.into_tree(), &Limits::default())
     }
 
@@ -323,8 +324,16 @@ mod tests {
     #[test]
     fn each_distribution_is_told_in_its_own_words() {
         let cases: [(&[(&str, &str)], &str, &str); 9] = [
-            (&[DEBIAN, ("boot/initrd.img-6.1.0-18", "x")], "boot/initrd.img-6.1.0-18", "update-initramfs -u -k 6.1.0-18"),
-            (&[DEBIAN, ("lib/modules/6.1.0-18/modules.dep", "")], "boot/initrd.img-6.1.0-18", "update-initramfs -c -k 6.1.0-18"),
+            (
+                &[DEBIAN, ("boot/initrd.img-6.1.0-18", "x")],
+                "boot/initrd.img-6.1.0-18",
+                "update-initramfs -u -k 6.1.0-18",
+            ),
+            (
+                &[DEBIAN, ("lib/modules/6.1.0-18/modules.dep", "")],
+                "boot/initrd.img-6.1.0-18",
+                "update-initramfs -c -k 6.1.0-18",
+            ),
             (
                 &[DEBIAN, ("usr/bin/dracut", "#!/bin/sh"), ("boot/initrd.img-6.1.0-18", "x")],
                 "boot/initrd.img-6.1.0-18",
@@ -336,7 +345,11 @@ mod tests {
                 "mkinitrd -f --with=virtio_pci --with=virtio_blk /boot/initrd-2.6.18-398.el5.img 2.6.18-398.el5",
             ),
             (
-                &[CENTOS_6, ("boot/initramfs-2.6.32-754.el6.x86_64.img", "x"), ("etc/dracut.conf", "add_drivers+=\" qla2xxx \"\n")],
+                &[
+                    CENTOS_6,
+                    ("boot/initramfs-2.6.32-754.el6.x86_64.img", "x"),
+                    ("etc/dracut.conf", "add_drivers+=\" qla2xxx \"\n"),
+                ],
                 "boot/initramfs-2.6.32-754.el6.x86_64.img",
                 "dracut -f --add-drivers \"virtio_pci virtio_blk qla2xxx\" /boot/initramfs-2.6.32-754.el6.x86_64.img 2.6.32-754.el6.x86_64",
             ),
@@ -351,7 +364,12 @@ mod tests {
                 "dracut -f --add-drivers \"virtio_pci virtio_blk\" /boot/initrd-5.14.21-default 5.14.21-default",
             ),
             (
-                &[ARCH, ("boot/initramfs-linux.img", "x"), ("usr/lib/modules/6.9.1-arch1-1/modules.dep", ""), ("lib/modules/6.9.1-arch1-1/modules.dep", "")],
+                &[
+                    ARCH,
+                    ("boot/initramfs-linux.img", "x"),
+                    ("usr/lib/modules/6.9.1-arch1-1/modules.dep", ""),
+                    ("lib/modules/6.9.1-arch1-1/modules.dep", ""),
+                ],
                 "boot/initramfs-linux.img",
                 "mkinitcpio -k 6.9.1-arch1-1 -g /boot/initramfs-linux.img",
             ),

@@ -221,7 +221,7 @@ fn shells() -> Vec<Vec<&'static str>> {
     let is_there = |shell: &&[&str]| {
         let (program, arguments) = shell.split_first().unwrap();
         Command::new(program)
-            .args(*arguments)
+            .args(arguments)
             .args(["-c", "exit 0"])
             .output()
             .is_ok_and(|done| done.status.success())
@@ -325,7 +325,7 @@ const DRACUT: [(&str, &str); 6] = [
     ("chroot", "root=$1; shift; export root; echo chroot $3 >> $LOG; exec \"$@\""),
     (
         "dracut",
-        "[ -z \"$FAIL\" ] || exit 1\nwhile [ $# -gt 2 ]; do drivers=$2; shift; done\nprintf '%s\\n' $drivers >\"$root$1\"",
+        "[ -z \"$FAIL\" ] || exit 1\nwhile [ $# -gt 2 ]; do drivers=$1; shift; done\nprintf '%s\\n' $drivers >\"$root$1\"",
     ),
     ("lsinitrd", "sed 's,.*,kernel/&.ko,' \"$root$1\"; [ -z \"$LACKS\" ] || true"),
     ("chkconfig", "echo chkconfig $* >> $LOG"),
@@ -335,12 +335,12 @@ const DRACUT: [(&str, &str); 6] = [
 fn rescue(work: &Path) -> (PathBuf, PathBuf, PathBuf) {
     let (root, out, tools) = (work.join("system"), work.join("out"), work.join("tools"));
     copied("centos6-san-server", &root);
-    for release in ["2.6.32-754.el6.x86_64", "2.6.32-642.el6.x86_64"] {
-        fs::create_dir_all(root.join("lib/modules").join(release)).unwrap();
-    }
     fake_tools(&tools, &DRACUT);
     let output = bootproof(&["fix", root.to_str().unwrap(), "-t", "kvm", "-o", out.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    for release in ["2.6.32-754.el6.x86_64", "2.6.32-642.el6.x86_64"] {
+        fs::create_dir_all(root.join("lib/modules").join(release)).unwrap();
+    }
     (root, out.join("fix.sh"), tools)
 }
 

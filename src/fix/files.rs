@@ -208,7 +208,7 @@ impl<'a> Files<'a> {
 
     /// The draft of the file at `path`.
     fn open(&mut self, path: &str) -> Result<&mut Opened, String> {
-        let real = self.tree.resolve(path).map_err(|error| error.to_string())?;
+        let real = self.real(Path::new(path)).map_err(|error| error.to_string())?;
         if display_path(&real).split('/').next().is_some_and(|top| VOLATILE.contains(&top)) {
             return Err(format!("it is `/{}`, which is made anew at each boot", display_path(&real)));
         }
@@ -224,6 +224,14 @@ impl<'a> Files<'a> {
             self.opened.insert(real.clone(), Opened::of(bytes));
         }
         self.opened.get_mut(&real).ok_or_else(|| "it cannot be read".to_owned())
+    }
+
+    /// The path without links that `path` leads to, also where its folder is not there yet.
+    fn real(&self, path: &Path) -> Result<PathBuf, LookupError> {
+        match (self.tree.resolve(path), path.parent(), path.file_name()) {
+            (Err(error), Some(folder), Some(name)) if error.is_absent() => Ok(self.real(folder)?.join(name)),
+            (found, _, _) => found,
+        }
     }
 
     /// The real path of `path` without following it if it is a link itself, and what is there.

@@ -207,7 +207,10 @@ impl Planner<'_> {
         let Some(wanted) = Rebuild::of(self.facts, initrd, drivers) else { return };
         if !self.has_modules(&wanted.release) {
             if let Some(rule) = rule {
-                let text = format!("Build `/{initrd}` anew once the modules of kernel {} are there.", wanted.release);
+                let text = format!(
+                    "Build `/{initrd}` anew once the modules of kernel {} are there.",
+                    wanted.release
+                );
                 hand(&mut self.by_hand, Some(text), None, rule);
             }
             return;
@@ -265,7 +268,8 @@ impl Planner<'_> {
 
     /// Adds what follows from what was asked for: further initrds, the drivers that they must not lose, and the settings.
     fn complete(&mut self, boots: &[Boot]) {
-        let asked = |rebuilds: &[Rebuild]| rebuilds.iter().map(|rebuild| 1 + rebuild.drivers.len()).sum::<usize>();
+        let asked =
+            |rebuilds: &[Rebuild]| rebuilds.iter().map(|rebuild| 1 + rebuild.drivers.len()).sum::<usize>();
         loop {
             let before = asked(&self.rebuilds);
             self.follow_edits();
@@ -282,7 +286,8 @@ impl Planner<'_> {
     fn follow_edits(&mut self) {
         let changed = self.files.changed();
         let is_setting = |path: &String| BUILDER_SETTINGS.iter().any(|start| path.starts_with(start));
-        let all = changed.iter().any(is_setting) || self.rebuilds.iter().any(|rebuild| !rebuild.drivers.is_empty());
+        let all =
+            changed.iter().any(is_setting) || self.rebuilds.iter().any(|rebuild| !rebuild.drivers.is_empty());
         let has_copy = |image: &Initrd| {
             let copies = image.copies.get().map(Vec::as_slice).unwrap_or_default();
             copies.iter().any(|copy| changed.iter().any(|path| *path == *copy.at.path || *path == copy.path))
@@ -302,13 +307,14 @@ impl Planner<'_> {
             let image = self.facts.initrds.iter().find(|image| image.path == rebuild.initrd);
             let modules = image.and_then(|image| image.modules.get()).map(Vec::as_slice).unwrap_or_default();
             let is_general = image.is_some_and(|image| image.hostonly.get() == Some(&Some(false)));
-            let of_image = boots.iter().filter(|boot| boot.initrd.as_deref() == Some(rebuild.initrd.as_str()));
-            for fate in of_image.filter(|_| !is_general).map(|boot| &boot.disk) {
+            let is_of_image = |boot: &&Boot| boot.initrd.as_deref() == Some(rebuild.initrd.as_str());
+            let wanted = boots.iter().filter(|_| !is_general).filter(is_of_image).flat_map(|boot| {
                 // What the image has not as a module is built into the kernel.
-                let kept = fate.drivers.iter().filter(|driver| modules.contains(driver));
-                let wanted: Vec<String> = fate.missing.iter().chain(kept).map(ToString::to_string).collect();
-                rebuild.add(&wanted);
-            }
+                let kept = boot.disk.drivers.iter().filter(|driver| modules.contains(driver));
+                boot.disk.missing.iter().chain(kept).map(ToString::to_string)
+            });
+            let wanted: Vec<String> = wanted.collect();
+            rebuild.add(&wanted);
         }
     }
 }
