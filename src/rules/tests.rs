@@ -462,7 +462,7 @@ fn mistakes_in_the_file_have_their_place() {
         ("fix: []", 1, "how to mend"),
         ("fix: [{ if: 'true' }]", 1, "step 1 is not exactly one of"),
         ("fix: [{ advice: x, command: y }]", 1, "step 1 is not exactly one of"),
-        ("fix: [{ replace: { with: x, delete: true } }]", 1, "either `with` or `delete: true`"),
+        ("fix: [{ replace: { with: x, delete: true } }]", 1, "either `with`, `part` or `delete: true`"),
         ("fix: [{ command: '' }]", 1, "a text is needed"),
         ("at: release", 1, "is a text, where a place is needed"),
         ("at: mounts[0].at", 1, "this may be null"),
