@@ -51,5 +51,5 @@ test('what was unfolded for printing is folded again', onPage('check', {}, async
 test('what the filter hides is not printed, and the page says so', onPage('check', { fragment: '#?text=lvm.conf' }, async (page) => {
   await page.emulateMedia({ media: 'print' });
   assert.ok(await page.locator('.finding:visible').count() < 4);
-  assert.match(await page.locator('[id="filter.found"]').innerText(), /of 18 problems/);
+  assert.match(await page.locator('[id="filter.found"]').innerText(), /of \d+ problems/);
 }));
