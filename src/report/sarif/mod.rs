@@ -85,6 +85,9 @@ fn not_evaluated_descriptor() -> ReportingDescriptor {
         .id(NOT_EVALUATED)
         .name("NotEvaluated")
         .short_description(rules::text_alone("A rule could not be decided"))
+        .help(rules::text_alone(
+            "Give bootproof what the message names: another file, or a sosreport that holds the output of the command.",
+        ))
         .full_description(rules::text_alone(
             "The input does not hold what the rule needs. The rule is open, not passed; the message names what would \
              settle it.",
