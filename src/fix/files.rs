@@ -282,7 +282,8 @@ impl Opened {
         let hidden: Vec<u32> = swaps.iter().map(|swap| swap.line).collect();
         let patched = (!self.is_removed).then(|| self.draft.finished(&hidden));
         let name = std::os::unix::ffi::OsStrExt::as_bytes(real.as_os_str());
-        let is_text = self.bytes.as_deref().is_none_or(|bytes| !bytes.is_empty());
+        // Nothing to show of a link or an empty file that goes.
+        let is_text = !self.is_removed || self.bytes.as_deref().is_some_and(|bytes| !bytes.is_empty());
         let patch_bytes = (patched != self.bytes && is_text)
             .then(|| patch::unified(name, self.bytes.as_deref(), patched.as_deref(), is_secret))
             .flatten();
