@@ -42,9 +42,9 @@ fn main() {
 
     let page = folder.join("page.html").display().to_string();
     let with_page = |of: &str| measure::peak_of_bootproof(&["fleet", of, "-o", &page, "--fail-on", "none"]);
-    let peaks = [with_page(&few), with_page(&all)];
-    let more = (peaks[1].saturating_sub(peaks[0])) as f64 / (hosts.saturating_sub(FEW)).max(1) as f64;
-    let [of_few, of_all] = peaks.map(|peak| peak as f64 / 1024.0);
+    let (of_few, of_all) = (with_page(&few), with_page(&all));
+    let more = of_all.saturating_sub(of_few) as f64 / hosts.saturating_sub(FEW).max(1) as f64;
+    let [of_few, of_all] = [of_few, of_all].map(|peak| peak as f64 / 1024.0);
     println!(
         "  peak with a page: {of_few:.1} MiB for {FEW}, {of_all:.1} MiB for all: {more:.2} KiB a host, bar {KIB_A_HOST}"
     );
@@ -79,7 +79,7 @@ fn write_reports(folder: &Path, hosts: usize) -> usize {
         fs::create_dir_all(folder.join(part)).expect("the target directory can be written to");
     }
     let write = |number: usize| {
-        let seed = &seeds[number % seeds.len()];
+        let seed = seeds.iter().cycle().nth(number % seeds.len()).expect("there is a system");
         let (before, after) = seed.split_once("\"hostname\": \"").expect("a report names its host");
         let (_, after) = after.split_once('"').expect("a text ends");
         let report = format!("{before}\"hostname\": \"host{number:05}.example.com\"{after}");

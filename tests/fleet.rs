@@ -48,8 +48,10 @@ fn reports() -> TempDir {
         arguments.extend(targets.iter().flat_map(|target| ["--target", *target]));
         let report = stdout(&bootproof(folder.path(), &arguments)).replace(root.to_str().unwrap(), system);
         for host in hosts {
-            let named = report
-                .replace(&format!("\"hostname\": \"{}\"", hosts[0]), &format!("\"hostname\": \"{host}\""));
+            let named = report.replace(
+                &format!("\"hostname\": \"{}\"", hosts.first().unwrap()),
+                &format!("\"hostname\": \"{host}\""),
+            );
             fs::write(folder.path().join(format!("reports/{host}.json")), named).unwrap();
         }
     }

@@ -185,7 +185,7 @@ impl Common {
 
 /// Whether a step says what to do so that a program could do it. Kinds that a later version adds are not known to.
 fn can_be_applied(step: &SavedFix<'_>) -> bool {
-    matches!(&*step.kind, "command" | "replace" | "append" | "remove" | "rebuild")
+    matches!(&*step.kind, "command" | "replace" | "append" | "remove" | "rebuild" | "cmdline")
 }
 
 fn example(finding: &SavedFinding<'_>, path: &str) -> Example {

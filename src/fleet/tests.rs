@@ -75,6 +75,7 @@ fn boot_and_findings_make_the_wave() {
         ("boots", json!([waived(finding("a", "blocker", kvm, "advice"))]), Wave::ReadyNow),
         ("boots", json!([finding("a", "high", kvm, "command")]), Wave::AfterFixes),
         ("boots", json!([finding("a", "high", all, "replace")]), Wave::AfterFixes),
+        ("boots", json!([finding("a", "high", all, "cmdline")]), Wave::AfterFixes),
         (
             "boots",
             json!([finding("a", "high", kvm, "append"), finding("b", "blocker", kvm, "remove")]),
@@ -316,7 +317,7 @@ fn what_is_no_report_is_named_and_the_rest_goes_on() {
     assert_eq!(
         told,
         [
-            "lost cut.json:1:196: the report ends here",
+            "lost cut.json:1:215: the report ends here",
             "lost empty.json: is empty: the program",
             "lost gone.json: cannot be read: No",
             "lost next.json: has the shape `bootproof-report/2`,",

@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::Serialize;
 
 use super::view::{Overview, RowView, overview, percent_encoded, row};
-use crate::fleet::{Fleet, Hit, Host, HostBoot, Name, Standing, Wave};
+use crate::fleet::{Fleet, Hit, HostBoot, Name, Standing, Wave};
 use crate::report::page::{self, Page};
 use crate::simulate::{Outcome, StepName};
 
