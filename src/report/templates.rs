@@ -1,6 +1,6 @@
 //! The templates under `reports/`, built into the program, and the filters that they use.
 
-use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde::Serialize;
 use tera::{Context, Kwargs, State, Tera, TeraResult, Value};
 
@@ -44,10 +44,12 @@ fn sentence(text: &str, _: Kwargs, _: &State) -> Value {
     Value::safe_string(&escape::html_sentence(text))
 }
 
-/// A text in Markdown, as HTML. Its own HTML is shown as text, pictures as their words, and links lead to the web
-/// or nowhere: the text may hold names from the audited system.
+/// A text in Markdown, as HTML. Its own HTML is shown as text, pictures as their words, and links that do
+/// not lead to the web as theirs: the text may hold names from the audited system.
 fn prose(text: &str, _: Kwargs, _: &State) -> Value {
-    let events = Parser::new_ext(text, Options::ENABLE_TABLES).filter_map(harmless);
+    let mut links = Vec::new();
+    let events =
+        Parser::new_ext(text, Options::ENABLE_TABLES).filter_map(|event| harmless(event, &mut links));
     let mut html = String::with_capacity(text.len().saturating_mul(2));
     pulldown_cmark::html::push_html(&mut html, events);
     Value::safe_string(&html)
@@ -111,17 +113,19 @@ fn logged(shown: &Value, _: Kwargs, _: &State) -> String {
     format!("{number} | {text}")
 }
 
-fn harmless(event: Event<'_>) -> Option<Event<'_>> {
+/// What is shown of `event`; `links` holds, for each link that is open, whether it is one that is kept.
+fn harmless<'a>(event: Event<'a>, links: &mut Vec<bool>) -> Option<Event<'a>> {
     match event {
         Event::Html(text) | Event::InlineHtml(text) => Some(Event::Text(text)),
         Event::Start(Tag::HtmlBlock | Tag::Image { .. }) | Event::End(TagEnd::HtmlBlock | TagEnd::Image) => {
             None
         }
-        Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+        Event::Start(Tag::Link { ref dest_url, .. }) => {
             let is_web = dest_url.starts_with("https://") || dest_url.starts_with("http://");
-            let dest_url = if is_web { dest_url } else { CowStr::Borrowed("#") };
-            Some(Event::Start(Tag::Link { link_type, dest_url, title, id }))
+            links.push(is_web);
+            is_web.then_some(event)
         }
+        Event::End(TagEnd::Link) => links.pop().unwrap_or_default().then_some(event),
         // The page has its own headings; one inside a finding would break their order.
         Event::Start(Tag::Heading { .. }) => Some(Event::Start(Tag::Paragraph)),
         Event::End(TagEnd::Heading(_)) => Some(Event::End(TagEnd::Paragraph)),
