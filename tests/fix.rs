@@ -1,5 +1,11 @@
 //! What `bootproof fix` plans mends what was found: on every fixture of a rule, with its patches, and with its script.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "helpers of tests"
+)]
 
 mod common;
 
