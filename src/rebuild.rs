@@ -321,9 +321,12 @@ mod tests {
     const SLES_11: (&str, &str) =
         ("etc/SuSE-release", "SUSE Linux Enterprise Server 11 (x86_64)\nVERSION = 11\nPATCHLEVEL = 4\n");
 
+    /// The files of a system, an image, and what builds it.
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+
     #[test]
     fn each_distribution_is_told_in_its_own_words() {
-        let cases: [(&[(&str, &str)], &str, &str); 8] = [
+        let cases: [Case<'_>; 8] = [
             (
                 &[DEBIAN, ("boot/initrd.img-6.1.0-18", "x")],
                 "boot/initrd.img-6.1.0-18",
