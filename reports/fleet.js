@@ -36,7 +36,7 @@ class Hosts {
       host.worst = Math.min(...host.cells.map((cell) => (cell && cell.worst) || 9));
       host.fails = this.gated && host.cells.some((cell) => cell && cell.fails);
     }
-    this.ruleTexts = this.rules.map(([id, title]) => `${id} ${title}`.toLowerCase());
+    this.ruleNames = this.rules.map(([id]) => id.toLowerCase());
   }
 
   /** What words are looked for in; made at the first search. */
@@ -60,7 +60,7 @@ class Hosts {
     const concerns = (finding) => on < 0 || finding[1] === 0 || finding[1] === on + 1;
     const hit = rule && this.listsWith((finding) => finding[0] === ruleIndex && concerns(finding));
     const words = text.toLowerCase().split(/\s+/).filter(Boolean).map((word) => {
-      const rules = new Set(this.ruleTexts.flatMap((name, index) => (name.includes(word) ? [index] : [])));
+      const rules = new Set(this.ruleNames.flatMap((name, index) => (name.includes(word) ? [index] : [])));
       return { word, lists: this.listsWith((finding) => rules.has(finding[0])) };
     });
     const inWave = (cell) => cell && (waveIndex < 0 || cell.wave === waveIndex);

@@ -71,15 +71,20 @@ struct Data<'a> {
     rules: Vec<(&'a str, &'a str)>,
     systems: Vec<&'a str>,
     entries: Vec<&'a str>,
-    /// Lists of: rule, target from 1 or 0, flags, entry from 1 or 0, number of places.
-    findings: Vec<Vec<(usize, usize, u8, usize, u32)>>,
+    findings: Vec<Vec<HitData>>,
     /// Lists with an item for each target: what [`code`] makes of the standing, and the entry; null where the host was
     /// not asked.
-    cells: Vec<Vec<Option<(u16, Option<usize>)>>>,
+    cells: Vec<Vec<Option<CellData>>>,
     /// Lists of boots that do not decide: target, entry, what [`code`] makes of the boot.
     others: Vec<Vec<(usize, usize, u16)>>,
     hosts: Vec<HostData<'a>>,
 }
+
+/// Rule, target from 1 or 0, flags, entry from 1 or 0, number of places.
+type HitData = (usize, usize, u8, usize, u32);
+
+/// What [`code`] makes of a standing, and the entry that decides.
+type CellData = (u16, Option<usize>);
 
 /// Name, report, system or -1, whether its name needs the report beside it, cells, findings, others, page.
 #[derive(Serialize)]
