@@ -139,7 +139,26 @@ def test_an_installed_program_is_used_where_it_is(ansible, bootproof, rescue):
     assert result['bootproof']['copied'] is False
 
 
-def test_rules_targets_and_waivers_of_the_controller_come_along(ansible, bootproof, rescue):
+def test_what_is_accepted_or_known_does_not_close_the_gate(ansible, bootproof):
+    (ansible.folder / 'accepted.toml').write_text('[[waiver]]\nrule = "mount-stops-boot"\nreason = "The disk is replaced"\n')
+    assert ansible.run({'san': SAN}, check(bootproof, gate=False, report=['known.json'])).code == 0
+    hosts = {
+        'known': local(options={'baseline': 'known.json'}),
+        'accepted': local(options={'waivers': 'accepted.toml'}),
+    }
+    task = {'system': SAN['system'], 'targets': ['kvm'], 'binary': bootproof}
+    run = ansible.run(hosts, [{MODULE: '{{ task | combine(options) }}', 'vars': {'task': task}}])
+    status, result = run.of('known')
+    assert (status, result['verdict']) == ('ok', 'pass')
+    assert not any(finding['gates'] for finding in result['findings'])
+    status, result = run.of('accepted')
+    assert status == 'failed'
+    accepted = [finding['gates'] for finding in result['findings'] if finding['rule'] == 'mount-stops-boot']
+    assert accepted and not any(accepted)
+    assert any(finding['gates'] for finding in result['findings'])
+
+
+def test_rules_and_targets_of_the_controller_come_along(ansible, bootproof, rescue):
     root, mounted = rescue
     rules = ansible.folder / 'rules/ours'
     (rules / 'my-rule/trips/root/etc').mkdir(parents=True)
