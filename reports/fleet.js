@@ -149,7 +149,7 @@ class Table {
 
   rowHeight() {
     const row = this.body.querySelector('tr.row');
-    return row ? row.getBoundingClientRect().height : 52;
+    return row ? row.getBoundingClientRect().height : 56;
   }
 
   /** Makes the rows that are seen, unless they are there. */
@@ -159,10 +159,10 @@ class Table {
     const last = Math.min(this.rows.length, Math.ceil((this.scroll.scrollTop + this.scroll.clientHeight) / height) + SPARE);
     const [madeFirst, madeLast] = this.made;
     const isSeen = madeFirst <= Math.max(0, first + SPARE / 2) && madeLast >= Math.min(this.rows.length, last - SPARE / 2);
-    if (this.made[0] < 0 || !isSeen) this.make(first, last, height);
+    if (this.made[0] < 0 || !isSeen) this.make(first, last);
   }
 
-  make(first, last, height = this.rowHeight()) {
+  make(first, last) {
     const focused = document.activeElement?.closest?.('#fleet\\.table tr.row')?.dataset.index;
     const rows = this.rows.slice(first, last).map((host, index) => this.row(host, first + index));
     if (this.rows.length === 0) {
@@ -170,20 +170,28 @@ class Table {
       cell.colSpan = this.columns;
       rows.push(make('tr', 'nobody', cell));
     }
-    this.body.replaceChildren(this.gap(first * height), ...rows, this.gap((this.rows.length - last) * height));
+    const [above, below] = [this.gap(), this.gap()];
+    this.body.replaceChildren(above, ...rows, below);
+    // How high rows are is known once there are some.
+    const height = this.rowHeight();
+    this.stretch(above, first * height);
+    this.stretch(below, (this.rows.length - last) * height);
     this.made = [first, last];
     if (focused !== undefined) this.focus(Number(focused));
   }
 
   /** Stands for rows that are not seen. */
-  gap(height) {
+  gap() {
     const cell = make('td');
     cell.colSpan = this.columns;
     const row = make('tr', 'gap', cell);
     row.setAttribute('aria-hidden', 'true');
-    row.style.height = `${height}px`;
-    row.hidden = height <= 0;
     return row;
+  }
+
+  stretch(gap, height) {
+    gap.hidden = height <= 0;
+    if (height > 0) gap.style.height = `${height}px`;
   }
 
   row(host, index) {

@@ -7,6 +7,7 @@ import { address, onPage, open, phone } from './browser.js';
 const field = (page, name) => page.locator(`[id="fleet.${name}"]`);
 const found = (page) => field(page, 'found').innerText();
 const names = (page) => page.locator('.live .host').allInnerTexts();
+const firstNames = async (page) => (await names(page)).slice(0, 10);
 
 test('the first hosts are there without JavaScript, and how to see the others', onPage('fleet', { javaScriptEnabled: false }, async (page) => {
   assert.equal(await page.locator('.hosts tbody tr').count(), 100);
@@ -56,11 +57,11 @@ test('what is asked for is in the address and comes back with it', async () => {
   await field(page, 'wave').selectOption('blocked');
   await page.getByRole('button', { name: 'Worst' }).click();
   await page.getByRole('button', { name: 'Worst' }).click();
-  const [url, said, rows] = [page.url(), await found(page), await names(page)];
+  const [url, said, rows] = [page.url(), await found(page), await firstNames(page)];
   await close();
   const second = await open(url);
   assert.equal(await found(second.page), said);
-  assert.deepEqual(await names(second.page), rows);
+  assert.deepEqual(await firstNames(second.page), rows);
   assert.equal(await second.page.locator('[aria-sort=descending]').innerText(), 'Worst');
   assert.deepEqual(second.trouble, []);
   await second.close();
