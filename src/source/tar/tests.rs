@@ -426,13 +426,13 @@ proptest! {
 
 #[test]
 fn a_collection_tells_what_was_left_out_from_what_is_not_there() {
-    let list = b"81a4 3 12 1700000000 etc/shadow\n81ed 0 5 1700000000 usr/bin/perl\n41c0 0 4096 1 root\n";
+    let list = b"81a4 3 12 1700000000 etc/shadow\n81ed 0 5 1700000000 usr/sbin/nginx\n41c0 0 4096 1 root\n";
     let bytes = Maker::default()
         .file("bootproof-collect/manifest", b"bootproof-collect 1\n")
         .file("bootproof-collect/names/00001", list)
         .file("bootproof-collect/gaps", b"unreadable root\nremote srv/nfs\n")
         .file("./etc/fstab", b"/dev/sda1 / ext4 defaults 0 1\n")
-        .file("./usr/bin/perl", b"#!perl")
+        .file("./usr/sbin/nginx", b"nginx")
         .end();
     for tree in [from_file(&bytes).unwrap(), from_stream(&bytes).unwrap()] {
         let node = tree.metadata("etc/shadow").unwrap();
@@ -440,7 +440,7 @@ fn a_collection_tells_what_was_left_out_from_what_is_not_there() {
         let reason = tree.read("etc/shadow").unwrap_err().to_string();
         assert!(reason.contains("not packed"), "{reason}");
         assert!(tree.read("etc/crypttab").unwrap_err().is_absent());
-        assert_eq!(tree.read("usr/bin/perl").unwrap().bytes, b"#!perl");
+        assert_eq!(tree.read("usr/sbin/nginx").unwrap().bytes, b"nginx");
         for path in ["root/.ssh/authorized_keys", "srv/nfs/x"] {
             let error = tree.read(path).unwrap_err();
             assert!(matches!(error, LookupError::Unreadable { .. }), "{path}: {error}");
