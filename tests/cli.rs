@@ -75,15 +75,6 @@ fn what_is_typed_wrong_ends_with_2_and_says_so_on_stderr() {
 }
 
 #[test]
-fn commands_of_later_versions_are_not_offered() {
-    let help = stdout(&bootproof(&["--help"]));
-    for later in ["fix"] {
-        assert!(!help.lines().any(|line| line.trim_start().starts_with(&format!("{later} "))), "{later}");
-        assert_eq!(code(&bootproof(&[later])), 2, "{later}");
-    }
-}
-
-#[test]
 fn help_and_version_go_to_stdout_and_end_with_0() {
     for arguments in
         [&["--help"][..], &["-h"], &["--version"], &["check", "--help"], &["initrd", "list", "-h"]]
