@@ -177,7 +177,7 @@ class Table {
     this.stretch(above, first * height);
     this.stretch(below, (this.rows.length - last) * height);
     this.made = [first, last];
-    if (focused !== undefined) this.focus(Number(focused));
+    this.body.querySelector(`tr[data-index="${focused}"] button`)?.focus({ preventScroll: true });
   }
 
   /** Stands for rows that are not seen. */
