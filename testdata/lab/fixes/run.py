@@ -80,7 +80,9 @@ def boot(case, root, stage):
         arguments += ["-initrd", initrd]
     arguments += machines.arguments(case["machine"], disks_of(case, root))
     until = [rb"LAB-DONE", rb"reboot: (machine restart|Restarting system|Power down)"]
-    console = vm.boot(arguments, case.get("timeout", 150), until, log=LOGS / "fixes" / f"{case['id']}-{stage}.log")
+    # What is mended ends by itself, however busy the host is.
+    patience = case.get("timeout", 150) if stage == "before" else 900
+    console = vm.boot(arguments, patience, until, log=LOGS / "fixes" / f"{case['id']}-{stage}.log")
     if "Linux version" not in console.text:
         raise Failed(f"{case['id']}: the machine did not run: {console.text.strip()[-300:]}")
     outcome, kind, why = judge(console)
