@@ -155,10 +155,12 @@ class Table {
   /** Makes the rows that are seen, unless they are there. */
   draw() {
     const height = this.rowHeight();
-    const first = Math.max(0, Math.floor(this.scroll.scrollTop / height) - SPARE);
-    const last = Math.min(this.rows.length, Math.ceil((this.scroll.scrollTop + this.scroll.clientHeight) / height) + SPARE);
+    const top = Math.floor(this.scroll.scrollTop / height);
+    const bottom = Math.ceil((this.scroll.scrollTop + this.scroll.clientHeight) / height);
+    const first = Math.max(0, top - SPARE);
+    const last = Math.min(this.rows.length, bottom + SPARE);
     const [madeFirst, madeLast] = this.made;
-    const isSeen = madeFirst <= Math.max(0, first + SPARE / 2) && madeLast >= Math.min(this.rows.length, last - SPARE / 2);
+    const isSeen = madeFirst <= Math.max(0, top - SPARE / 2) && madeLast >= Math.min(this.rows.length, bottom + SPARE / 2);
     if (this.made[0] < 0 || !isSeen) this.make(first, last);
   }
 
