@@ -44,6 +44,7 @@ fi
 ";
 
 /// The shells for which there is a script.
+#[expect(clippy::enum_variant_names, reason = "the shell is called PowerShell")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shell {
     Bash,

@@ -98,7 +98,7 @@ fn is_asked(run: &Run<'_>, rule: &crate::rules::Rule, target: &str) -> bool {
 fn rule_case(id: &str, findings: &[&Finding], needs: &[&str], gate: Option<Severity>) -> TestCase {
     let stops = |finding: &&&Finding| finding.counts() && gate.is_some_and(|gate| finding.severity <= gate);
     let (failing, others): (Vec<&Finding>, Vec<&Finding>) =
-        findings.iter().partition(|finding| stops(&finding));
+        findings.iter().partition(|finding| stops(finding));
     let waits =
         (!needs.is_empty()).then(|| format!("not evaluated; this would settle it: {}", needs.join("; ")));
     let (status, rest) = match (failing.as_slice(), waits) {

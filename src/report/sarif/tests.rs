@@ -12,8 +12,14 @@ use crate::rules::RuleSet;
 
 static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::built_in().unwrap());
 
+static SCHEMA_FILE: LazyLock<Value> = LazyLock::new(published_schema);
+
 /// The schema that OASIS publishes, as the sources of `serde-sarif` have it: its types are made from it.
-static SCHEMA_FILE: LazyLock<Value> = LazyLock::new(|| {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "asks cargo for the crate's sources and reads the schema there"
+)]
+fn published_schema() -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -28,7 +34,7 @@ static SCHEMA_FILE: LazyLock<Value> = LazyLock::new(|| {
     let text = std::fs::read_to_string(&schema).unwrap();
     // A lone `]` stands for itself in the regular expressions of ECMA 262, which JSON Schema means, and not in others.
     serde_json::from_str(&text.replace("{2}]?$", "{2}\\\\]?$")).unwrap()
-});
+}
 
 fn run(report: &Report, root: Root) -> Run<'_> {
     Run { report, rules: &RULES, targets: &[], gate: Some(Severity::High), root }
