@@ -216,7 +216,7 @@ mod tests {
         let root = built();
         let page = page(find(&root, &["check".to_owned()]).unwrap()).unwrap();
         assert!(page.contains("\n.SH EXAMPLES\n"), "{page}");
-        let typed = "ssh db1 \\*(Aqtar \\-c \\-\\-one\\-file\\-system / /boot\\*(Aq | bootproof check \\- \\-t proxmox";
+        let typed = "bootproof collect | ssh root@db1 sh \\-s | bootproof check \\- \\-t proxmox";
         assert!(page.lines().any(|line| line == typed), "{page}");
     }
 
