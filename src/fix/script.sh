@@ -44,7 +44,7 @@ inode() { ls -di "$1/." 2>/dev/null | awk '{ print $1 }'; }
 enter() {
 	[ -n "$root" ] || return 0
 	for folder in proc sys dev run; do
-		[ -d "$root/$folder" ] && [ -d "/$folder" ] || continue
+		if [ ! -d "$root/$folder" ] || [ ! -d "/$folder" ]; then continue; fi
 		[ "$(inode "$root/$folder")" != "$(inode "/$folder")" ] || continue
 		mount --bind "/$folder" "$root/$folder" || stop "cannot mount /$folder on $root/$folder; run this as root"
 		mounted="$folder $mounted"
@@ -132,7 +132,7 @@ edit() {
 		say_once "as it should be: /$1"
 		return 0
 	fi
-	[ $forward = yes ] && [ -z "$made" ] ||
+	{ [ $forward = yes ] && [ -z "$made" ]; } ||
 		stop "/$1 is not as it was when bootproof read it; run bootproof fix again, or apply the patch with patch -p1"
 	[ "$mode" = act ] || return 0
 	keep "$1"

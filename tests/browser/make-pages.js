@@ -179,13 +179,15 @@ function hostileFleet() {
 
 function makePage(name) {
   const output = pageFile(name);
+  let said = '';
   try {
     execFileSync(program, [...pages[name], '--output', output], { cwd: repository, stdio: ['ignore', 'ignore', 'pipe'] });
   } catch (error) {
     // 1 is the answer that something was found; of a fleet, 2 is the one that a host is missing.
     if (error.status !== 1 && !(error.status === 2 && pages[name][0] === 'fleet')) throw new Error(`${name}: ${error.stderr ?? error}`);
+    said = error.stderr;
   }
-  if (!fs.existsSync(output)) throw new Error(`${name}: no page was written`);
+  if (!fs.existsSync(output)) throw new Error(`${name}: no page was written: ${said}`);
 }
 
 fs.rmSync(work, { recursive: true, force: true });
